@@ -1,0 +1,217 @@
+"""What can be configured? The only reader of the environment; docs/SETTINGS.md explains each name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from crs.stack import addresses
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+# ── Strict readers ────────────────────────────────────────────────────────────────────────────────────────────────────
+def text(name: str, default: str | None = None) -> str:
+    """Read `NAME_FILE` (a secret in a file) before `NAME`."""
+    if file := os.environ.get(f"{name}_FILE"):
+        return Path(file).read_text().strip()
+    value = os.environ.get(name, default)
+    if value is None:
+        raise ImproperlyConfigured(f"{name} is not set")
+    return value
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = os.environ.get(name, str(default))
+    if value not in ("True", "False"):
+        raise ImproperlyConfigured(f"{name} is {value!r}: True or False")
+    return value == "True"
+
+
+def number(name: str, default: int) -> int:
+    value = os.environ.get(name, str(default))
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} is {value!r}: a whole number")
+    return int(value)
+
+
+def words(name: str, default: str) -> list[str]:
+    return [word for word in os.environ.get(name, default).split(",") if word]
+
+
+def database(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": parts.hostname,
+        "PORT": parts.port or 5432,
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+    }
+
+
+# ── Environment ───────────────────────────────────────────────────────────────────────────────────────────────────────
+CRS_ENV = text("CRS_ENV", "demo")  # demo, staging or production; `up` sets demo
+if CRS_ENV not in ("demo", "staging", "production"):
+    raise ImproperlyConfigured(f"CRS_ENV is {CRS_ENV!r}: demo, staging or production")
+HARDENED = CRS_ENV != "demo"
+CRS_STATE_DIR = addresses.state_dir()
+# The part this process plays: its statement time-out and its pool follow (web, worker, beat, daemon, command).
+CRS_PROCESS = text("CRS_PROCESS", "command")
+
+DEBUG = False
+SECRET_KEY = text("SECRET_KEY", None if HARDENED else "demo-only: `up` writes a random one to <state>/secrets")
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", "")
+ALLOWED_HOSTS = words("CRS_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = words("CRS_ORIGINS", "")
+
+# ── Applications: each may import what stands below it ────────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "crs.apps.CrsConfig",  # before unfold: our templates win
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "strategies",
+    "execution",
+    "guardian",
+    "ledger",
+    "approvals",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "crs.urls"
+WSGI_APPLICATION = "crs.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "crs" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# ── PostgreSQL: the only truth ────────────────────────────────────────────────────────────────────────────────────────
+STATEMENT_TIMEOUT_MS = {"web": 2_000, "report": 30_000}.get(CRS_PROCESS, 5_000)
+DATABASES = {
+    "default": {
+        **database(addresses.address("DATABASE_URL")),
+        "CONN_HEALTH_CHECKS": True,
+        # Celery closes a pool after every task; web gets one, made after fork.
+        "CONN_MAX_AGE": 0 if CRS_PROCESS == "web" else 60,
+        "OPTIONS": {
+            "application_name": f"crs-{CRS_PROCESS}",
+            # Without a threshold `prepare=True` prepares nothing (Django's default is None).
+            "prepare_threshold": 5,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=1000 "
+            "-c idle_in_transaction_session_timeout=10000",
+            **({"pool": {"min_size": 2, "max_size": 8, "timeout": 3}} if CRS_PROCESS == "web" else {}),
+        },
+    }
+}
+
+# ── Valkey or Redis: nothing there is truth ───────────────────────────────────────────────────────────────────────────
+REDIS_URL = addresses.address("REDIS_URL")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+# ── Language and time ─────────────────────────────────────────────────────────────────────────────────────────────────
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "中文")]
+LOCALE_PATHS = [BASE_DIR / "crs" / "locale"]
+
+# ── Static files: from installed packages and crs/static, served by us ────────────────────────────────────────────────
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "crs" / "static"]
+STATIC_ROOT = CRS_STATE_DIR / "static"
+
+# ── Site hardening ────────────────────────────────────────────────────────────────────────────────────────────────────
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HARDENED  # a demo is plain loopback
+SECURE_HSTS_SECONDS = 31_536_000 if HARDENED else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HARDENED
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# ── REST ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CRS",
+    "DESCRIPTION": _("Control, Risk, Settlement"),
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# ── The gateway ───────────────────────────────────────────────────────────────────────────────────────────────────────
+GATEWAY_KEY_FILE = Path(text("GATEWAY_KEY_FILE", str(CRS_STATE_DIR / "secrets" / "gateway.key")))
+
+# ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+SESSIONS_MAX = number("CRS_SESSIONS_MAX", 3)  # sessions at once on this machine; each holds a worker child for good

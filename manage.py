@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Every command of CRS. `up`, `down` and `doctor` start before Django: on an empty folder it has no database yet."""
+
+import os
+import sys
+
+
+def main() -> int:
+    from crs.stack import main as stack
+
+    if len(sys.argv) > 1 and sys.argv[1] in stack.COMMANDS:
+        return stack.run(sys.argv[1:])
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
