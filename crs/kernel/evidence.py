@@ -23,7 +23,7 @@ def canonical(record: dict[str, Any]) -> bytes:
     `TypeError`, because two machines may print it differently.
     """
     return json.dumps(
-        {**_plain(record), "v": VERSION}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        {**plain(record), "v": VERSION}, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
 
 
@@ -38,13 +38,14 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _plain(value: Any) -> Any:  # Any: JSON is recursive
+def plain(value: Any) -> Any:  # Any: JSON is recursive
+    """Return `value` as plain JSON types, moments as text; a float or anything else raises `TypeError`."""
     if value is None or isinstance(value, str | bool) or type(value) is int:
         return value
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -13,8 +13,14 @@ from crs.kernel.money import UNITS_MAX
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    IntField = models.Field[int, int]
+    BytesField = models.BinaryField[bytes, bytes]
+else:  # Django's fields are generic for type checkers only
+    IntField = models.Field
+    BytesField = models.BinaryField
 
-class BaseUnitsField(models.Field[int, int]):
+
+class BaseUnitsField(IntField):
     """A whole number of base units: `int` in and out, NUMERIC(78, 0) in PostgreSQL.
 
     Anything but an `int` (also `bool`, `float` and `Decimal`) raises `TypeError`: a float may stop trading, but never
@@ -48,7 +54,7 @@ class BaseUnitsField(models.Field[int, int]):
             raise ValidationError("A whole number of base units.") from error
 
 
-class HashField(models.BinaryField[bytes, bytes]):
+class HashField(BytesField):
     """A SHA-256 hash: exactly 32 bytes, as bytes."""
 
     description = "A SHA-256 hash"
