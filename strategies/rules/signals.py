@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from crs.kernel.money import BPS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
@@ -20,15 +22,21 @@ MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """A bar lasts `bar_s` venue seconds; the averages weigh `fast_bars` and `slow_bars` closes."""
+    """A bar lasts `bar_s` venue seconds; the averages weigh `fast_bars` and `slow_bars` closes.
+
+    `band_bps`: how far the fast one must stand from the slow one before it says anything, so that a market without a
+    direction is not paid for in spreads.
+    """
 
     bar_s: int
     fast_bars: int
     slow_bars: int
+    band_bps: int = 0
 
     def __post_init__(self) -> None:
         assert 0 < self.fast_bars < self.slow_bars
         assert self.bar_s > 0
+        assert self.band_bps >= 0
 
 
 @dataclass(slots=True)
@@ -65,8 +73,8 @@ def points(price: Decimal, *, digits: int) -> int:
 def on_tick(state: Track, *, bid_points: int, venue_us: int, parameters: Parameters) -> Wish | None:
     """Take one tick into the bar; at the first tick of a new bar return what the closed one asks for.
 
-    LONG while the fast average stands above the slow one, FLAT while it stands below; None inside a bar, before
-    `slow_bars` bars are complete, and when both are equal. A gap in the ticks makes no bars.
+    LONG while the fast average stands more than the band above the slow one, FLAT while it stands more than the band
+    below; None inside a bar, before `slow_bars` bars are complete, and inside the band. A gap in ticks makes no bars.
     Source of the average: exponential moving average with weight 2 ÷ (n + 1), rounded down to a millionth of a point.
     """
     bar = venue_us // (parameters.bar_s * MICROSECONDS)
@@ -90,9 +98,11 @@ def _close_bar(state: Track, parameters: Parameters) -> Wish | None:
         state.fast += 2 * (close - state.fast) // (parameters.fast_bars + 1)
         state.slow += 2 * (close - state.slow) // (parameters.slow_bars + 1)
     state.bars += 1
-    if state.bars < parameters.slow_bars or state.fast == state.slow:
+    # Multiplied instead of divided: whole numbers compare exactly.
+    distance, band = (state.fast - state.slow) * BPS, state.slow * parameters.band_bps
+    if state.bars < parameters.slow_bars or abs(distance) <= band:
         return None
-    return "LONG" if state.fast > state.slow else "FLAT"
+    return "LONG" if distance > 0 else "FLAT"
 
 
 def pip(digits: int) -> int:
