@@ -293,7 +293,8 @@ def volume_max(facts: Facts) -> Verdict:
 def stops_level(facts: Facts) -> Verdict:
     """Stop and target stand on their own side of the price, the venue's distance away. Figures are price distances."""
     name, wish = "stops_level", _wish(facts)
-    price, terms = _expected_price(facts), facts.symbol
+    # A position is closed at the other side of the tick; a pending order will be opened at its own price.
+    price, terms = _expected_price(facts, closing=True), facts.symbol
     levels = [(level, sign) for level, sign in ((wish.stop_loss, wish.sign), (wish.take_profit, -wish.sign)) if level]
     if price is None or terms is None or not _is_price(terms.point) or not _whole(terms.stops_level):
         return _missing(name)
@@ -348,12 +349,12 @@ def _wish(facts: Facts) -> Wish:
     return facts.wish
 
 
-def _expected_price(facts: Facts) -> Decimal | None:
+def _expected_price(facts: Facts, *, closing: bool = False) -> Decimal | None:
     """Return the price the order is about: its own, otherwise the side of the tick it would meet; None if unknown."""
     wish, tick = _wish(facts), facts.tick
     if tick is None or not (_is_price(tick.bid) and _is_price(tick.ask)):
         return None
-    price = tick.ask if wish.side == "BUY" else tick.bid
+    price = tick.ask if (wish.side == "BUY") is not closing else tick.bid
     if wish.order_type != "MARKET":
         if wish.limit_price is None:
             return None
