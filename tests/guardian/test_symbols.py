@@ -102,25 +102,6 @@ def test_a_tick_comes_back_from_its_stream_entry_as_it_went_in() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sessions", "venue_at", "is_open"),
-    [
-        (ALWAYS, datetime(2017, 12, 23, 12, tzinfo=UTC), True),
-        # P55: the weekend of a forex venue begins at 17:00 in New York, in winter and in summer.
-        (FOREX, datetime(2017, 12, 22, 21, 59, tzinfo=UTC), True),
-        (FOREX, datetime(2017, 12, 22, 22, 0, tzinfo=UTC), False),
-        (FOREX, datetime(2017, 12, 24, 21, 59, tzinfo=UTC), False),
-        (FOREX, datetime(2017, 12, 24, 22, 0, tzinfo=UTC), True),
-        (FOREX, datetime(2017, 7, 7, 20, 59, tzinfo=UTC), True),
-        (FOREX, datetime(2017, 7, 7, 21, 0, tzinfo=UTC), False),
-        (FOREX, datetime(2017, 7, 9, 21, 0, tzinfo=UTC), True),
-        ({}, datetime(2017, 12, 20, tzinfo=UTC), False),  # nothing stated: closed
-    ],
-)
-def test_a_market_is_open_by_the_venues_own_week(sessions: dict[str, Any], venue_at: datetime, is_open: bool) -> None:
-    assert rules.is_open(sessions, venue_at) is is_open
-
-
-@pytest.mark.parametrize(
     ("changes", "state"),
     [
         ({}, "LIVE"),
