@@ -57,6 +57,8 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
+addresses.read_dotenv()
+
 # ── Environment ───────────────────────────────────────────────────────────────────────────────────────────────────────
 CRS_ENV = text("CRS_ENV", "demo")  # demo, staging or production; `up` sets demo
 if CRS_ENV not in ("demo", "staging", "production"):
@@ -129,7 +131,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATEMENT_TIMEOUT_MS = {"web": 2_000, "report": 30_000}.get(CRS_PROCESS, 5_000)
 DATABASES = {
     "default": {
-        **database(addresses.address("DATABASE_URL")),
+        # The owner changes tables and nothing else.
+        **database(addresses.address("OWNER_DATABASE_URL" if CRS_PROCESS == "migrate" else "DATABASE_URL")),
         "CONN_HEALTH_CHECKS": True,
         # Celery closes a pool after every task; web gets one, made after fork.
         "CONN_MAX_AGE": 0 if CRS_PROCESS == "web" else 60,
@@ -148,6 +151,48 @@ DATABASES = {
 REDIS_URL = addresses.address("REDIS_URL")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
+# ── Celery: rows are the queue, a message is a doorbell ───────────────────────────────────────────────────────────────
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+CELERY_ACCEPT_CONTENT = ["json"]  # nothing that could run on arrival
+CELERY_TASK_SERIALIZER = "json"
+# Outcomes are rows. Without a backend nothing can leak (celery/celery#6963).
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND = None
+# An early ack loses what a killed worker had begun (measured: 2 of 8).
+CELERY_TASK_ACKS_LATE = True
+# Without it a killed child's task counts as done (celery/celery#3053); the attempts are capped in the row itself.
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# Longer than `visibility_timeout` a task would run twice (celery/celery#5935): a slice ends after 4 s.
+CELERY_TASK_SOFT_TIME_LIMIT = 5
+CELERY_TASK_TIME_LIMIT = 8
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker hoards nothing that another could do (celery/celery#6500)
+CELERY_WORKER_POOL = "prefork"  # threads and gevent do not enforce time limits (celery/celery#1958)
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000  # memory grows (celery/celery#4843)
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KiB
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # crs/observability.py has set it up
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # the lost message comes back: not twice at once
+# Never hang on a broker that is away (celery/celery#4296): the row stays due and the next sweep rings.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 10,  # s; what a dead worker held comes back after 11.4 s (measured)
+    "unacked_restore_interval": 2,  # with the defaults it took 101 s (celery/kombu#2558)
+    "unacked_restore_throttle": 1,
+    "unacked_restore_limit": 100,  # at once, instead of 10 (celery/kombu#164)
+    # A connection that died silently is noticed within 5 s (celery/celery#8030).
+    "health_check_interval": 5,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "retry_on_timeout": True,
+}
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # s; an edited timetable is seen so soon
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
 # ── Language and time ─────────────────────────────────────────────────────────────────────────────────────────────────
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -160,6 +205,7 @@ LOCALE_PATHS = [BASE_DIR / "crs" / "locale"]
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "crs" / "static"]
 STATIC_ROOT = CRS_STATE_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # from where they are installed: no second copy to keep fresh
 
 # ── Site hardening ────────────────────────────────────────────────────────────────────────────────────────────────────
 PASSWORD_HASHERS = [
@@ -211,6 +257,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── The gateway ───────────────────────────────────────────────────────────────────────────────────────────────────────
+GATEWAY_COMMAND_URL = addresses.known("GATEWAY_COMMAND_URL")  # empty until a stack runs
+GATEWAY_TICKS_URL = addresses.known("GATEWAY_TICKS_URL")
 GATEWAY_KEY_FILE = Path(text("GATEWAY_KEY_FILE", str(CRS_STATE_DIR / "secrets" / "gateway.key")))
 
 # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────

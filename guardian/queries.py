@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import connection
 
 from guardian.adapters.hot_redis import TickReader
 from guardian.models import Symbol
@@ -51,3 +52,29 @@ def watched() -> list[Watched]:
 def hot_ticks(account_code: str) -> TickReader:
     """Return a reader of an account's ticks in the hot stream, for the caller's own event loop."""
     return TickReader(settings.REDIS_URL, environment=settings.CRS_ENV, account_code=account_code)
+
+
+# ── Signs of life ─────────────────────────────────────────────────────────────────────────────────────────────────────
+LAST_RUN = "SELECT extract(epoch FROM clock_timestamp() - max(made_at))::float FROM public.guardian_scheduledrun"
+CANARIES = "SELECT queue, extract(epoch FROM clock_timestamp() - answered_at)::float FROM public.guardian_canary"
+HEARTBEATS = "SELECT process, extract(epoch FROM clock_timestamp() - at)::float FROM public.guardian_heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Seconds since each part was last seen, by the database's clock; None when no schedule ran within its memory."""
+
+    timetable: float | None
+    canaries: dict[str, float]
+    heartbeats: dict[str, float]
+
+
+def signs() -> Signs:
+    """Return the age of every sign of life."""
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_RUN)
+        row = cursor.fetchone()
+        cursor.execute(CANARIES)
+        canaries = dict(cursor.fetchall())
+        cursor.execute(HEARTBEATS)
+        return Signs(row[0] if row else None, canaries, dict(cursor.fetchall()))

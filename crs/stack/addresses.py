@@ -24,6 +24,18 @@ class NoAddress(Exception):
     """Neither the environment nor a running stack says where a service is."""
 
 
+def read_dotenv() -> None:
+    """Take what `.env` in the project sets and the environment does not: lines NAME=value, `#` for comments."""
+    try:
+        lines = (ROOT / ".env").read_text().splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith("#"):
+            os.environ.setdefault(name.strip(), value.strip())
+
+
 def state_dir() -> Path:
     """Return the folder of state, secrets and logs: `CRS_STATE_DIR`, otherwise `.state` in the project."""
     return Path(os.environ.get("CRS_STATE_DIR") or ROOT / ".state").absolute()
@@ -39,9 +51,14 @@ def running_stack() -> dict[str, Any]:
     return content
 
 
+def known(name: str) -> str:
+    """Return the address called `name`, "" when nobody knows it."""
+    return str(os.environ.get(name) or running_stack().get(NAMES[name]) or "")
+
+
 def address(name: str) -> str:
-    """Return the address called `name` in the environment. Raises `NoAddress` with what to do about it."""
-    value = os.environ.get(name) or running_stack().get(NAMES[name])
+    """Return the address called `name`. Raises `NoAddress` with what to do about it."""
+    value = known(name)
     if not value:
         raise NoAddress(f"{name} is not set and no stack runs in {state_dir()}: start one with `make up`")
-    return str(value)
+    return value

@@ -1,0 +1,66 @@
+"""How do doorbells travel? Rows are the queue; a message carries an id or nothing, and losing it is harmless."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")  # `celery -A crs` finds no settings otherwise
+
+from celery import Celery
+from celery.signals import worker_init, worker_ready
+
+if TYPE_CHECKING:
+    from celery.app.task import Task
+
+# One queue per app; a task's name says whose it is. One group of workers serves them all.
+QUEUES = {
+    "strategies": "trading",
+    "execution": "execution",
+    "guardian": "guardian",
+    "ledger": "ledger",
+    "approvals": "approvals",
+}
+
+app = Celery("crs")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+def queue_of(task: str) -> str:
+    """Return the queue of a task by the app in its name."""
+    return QUEUES[task.partition(".")[0]]
+
+
+def route(name: str, *_: object, **__: object) -> dict[str, str]:
+    """Route a task by its name, so that whoever rings it needs to know nothing else."""
+    return {"queue": queue_of(name)}
+
+
+app.conf.task_routes = (route,)
+
+
+def ring(task: str, *arguments: object, **options: Any) -> None:  # Any: celery's options
+    """Publish a doorbell. Raises `OperationalError` (kombu) when the broker is away; the next sweep rings again.
+
+    Called by the relay and beat only, never in a request: a broker that hangs must not hang a person.
+    """
+    known: Task[Any, Any] | None = app.tasks.get(task)
+    if known is None:
+        raise LookupError(f"no task is called {task!r}")
+    known.apply_async(args=arguments, **options)
+
+
+@worker_init.connect
+def refuse_wrong_rights(**_: object) -> None:
+    """Refuse to work as a role that could write the book."""
+    from crs import checks  # noqa: PLC0415 — the apps have to be loaded first
+
+    checks.refuse_a_mighty_application()
+
+
+@worker_ready.connect
+def ring_first_canaries(**_: object) -> None:
+    """Ring every canary at once: a new worker proves that it hears before the timetable asks."""
+    for queue in QUEUES.values():
+        ring("guardian.canary", queue, queue=queue)
