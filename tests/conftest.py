@@ -9,6 +9,8 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 from hypothesis import HealthCheck, settings
 
+from ledger import queries
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,3 +39,10 @@ def as_app(db: None) -> Iterator[None]:
     connection_created.disconnect(become_app)
     if not connection.in_atomic_block:
         connection.close()  # the flush that follows is the owner's
+
+
+@pytest.fixture(autouse=True)
+def _forget_rows() -> Iterator[None]:
+    """Charts and assets are read once per process; the rows of one test are not those of the next."""
+    yield
+    queries.forget()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from approvals.models import Account, Book, Desk, VenueKind
 from approvals.operations import desks
+from ledger import queries
+from ledger.operations import accounts
+from ledger.rules.posting import Entry
 from tests.support.cast import ALICE
 
 if TYPE_CHECKING:
     from crs.kernel.actor import Actor
+    from ledger.rules.chart import Chart
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 _numbers = count(1)
@@ -39,3 +43,25 @@ def make_account(
         actor=ALICE,
         at=at,
     )
+
+
+def make_chart(*, account: Account | None = None, at: datetime = NOON) -> Chart:
+    """Open the ledger accounts of a venue account, on a new one unless one is given."""
+    return accounts.open_chart(account or make_account(at=at), actor=ALICE, at=at)
+
+
+def make_entry(chart: Chart, legs: list[tuple[int, str, int]], **changes: object) -> Entry:
+    """Return a journal of `legs` (ledger account, asset code, units); its key is new unless one is given."""
+    told: dict[str, Any] = {
+        "key": f"entry-{next(_numbers)}",
+        "desk": chart.desk_id,
+        "account": chart.account_id,
+        "kind": "ADJUSTMENT",
+        "book": chart.book,
+        "occurred_at": NOON,
+        "memo": "",
+        "accounts": tuple(leg[0] for leg in legs),
+        "assets": tuple(queries.asset(leg[1]).id for leg in legs),
+        "units": tuple(leg[2] for leg in legs),
+    }
+    return Entry(**{**told, **changes})

@@ -2,7 +2,7 @@
 -- (JSON, keys sorted, no blanks, UTF-8, no floats, UTC microseconds, "v":1), frozen by golden vectors on both sides.
 
 -- A moment as it stands in canonical bytes: never in the connection's time zone or style.
-CREATE FUNCTION approvals.instant(at timestamptz) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION approvals.instant(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE  -- as to_char() is: it can be inlined then
     RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
 -- A document in canonical form. jsonb::text is none: it sorts keys by length and puts blanks after colons and commas.

@@ -1,0 +1,45 @@
+-- The way into the book: one statement posts one journal, with legs in three arrays. It only inserts; every promise is kept by
+-- the triggers, so that it holds for inserts by hand too. The same key and digest again return the first journal, another
+-- digest is refused (L-4). The digest covers everything but the actor, with the legs in (account, asset, units) order.
+CREATE FUNCTION ledger.post(
+    key text, desk bigint, account bigint, kind text, book text, occurred_at timestamptz, memo text,
+    accounts bigint[], assets int[], units numeric[], actor text, reverses bigint DEFAULT NULL,
+    OUT id bigint, OUT is_new boolean)
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_variable
+DECLARE
+    sorted text;
+    digest bytea;
+    seen bytea;
+BEGIN
+    IF actor !~ '^(person|key|machine):.' THEN
+        RAISE EXCEPTION 'a journal is posted by a person, a key or a machine' USING ERRCODE = 'CR012';
+    END IF;
+    SELECT string_agg(leg.a || ' ' || leg.s || ' ' || leg.u, ',' ORDER BY leg.a, leg.s, leg.u) INTO sorted
+    FROM unnest(accounts, assets, units) AS leg (a, s, u);
+    digest := sha256(timestamptz_send(occurred_at) || convert_to(
+        concat_ws('|', desk, account, kind, book, sorted, coalesce(reverses::text, '-'), memo), 'UTF8'));
+
+    INSERT INTO public.ledger_journal AS journal
+        (key, digest, desk_id, account_id, kind, book, occurred_at, memo, legs, reverses_id, actor)
+    VALUES (key, digest, desk, account, kind, book, occurred_at, memo, cardinality(units), reverses, actor)
+    ON CONFLICT ON CONSTRAINT journal_key DO NOTHING RETURNING journal.id INTO id;
+    is_new := FOUND;
+    IF NOT is_new THEN
+        SELECT journal.id, journal.digest INTO id, seen FROM public.ledger_journal AS journal
+        WHERE journal.key = post.key AND journal.book = post.book;
+        IF seen <> digest THEN
+            RAISE EXCEPTION 'the key came before with other content' USING ERRCODE = 'CR004',
+                DETAIL = json_build_object('journal', id);
+        END IF;
+        RETURN;
+    END IF;
+
+    INSERT INTO public.ledger_posting (journal_id, leg, account_id, asset_id, units, occurred_at)
+    SELECT id, leg.number, leg.a, leg.s, leg.u, occurred_at
+    FROM unnest(accounts, assets, units) WITH ORDINALITY AS leg (a, s, u, number);
+    -- The refusal surfaces here, where its cause is; our own trigger only, so that the caller's constraints stay his.
+    SET CONSTRAINTS public.journal_closed, public.reversal_mirrors IMMEDIATE;
+    SET CONSTRAINTS public.journal_closed, public.reversal_mirrors DEFERRED;
+END $$;
+GRANT EXECUTE ON FUNCTION ledger.post TO crs_app;

@@ -1,0 +1,53 @@
+-- The way into the book for many journals at once: the same promises in a handful of statements, all or none. Per journal: one
+-- place in each array; per leg: the place of its journal (`owners`, from 1) and its number. A key that comes twice in the batch
+-- is the same journal. A refusal names the place of the journal when it knows it (`item`, from 0).
+CREATE FUNCTION ledger.post_many(
+    keys text[], desks bigint[], venue_accounts bigint[], kinds text[], books text[], occurred timestamptz[], memos text[],
+    reverses bigint[], owners int[], numbers int[], accounts bigint[], assets int[], units numeric[], actor text,
+    OUT ids bigint[], OUT are_new boolean[])
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    digests bytea[];
+    fresh bigint[];
+    reused int;
+BEGIN
+    IF actor !~ '^(person|key|machine):.' THEN
+        RAISE EXCEPTION 'a journal is posted by a person, a key or a machine' USING ERRCODE = 'CR012';
+    END IF;
+    SELECT array_agg(sha256(timestamptz_send(occurred[place]) || convert_to(concat_ws('|', desks[place],
+                         venue_accounts[place], kinds[place], books[place], sorted,
+                         coalesce(reverses[place]::text, '-'), memos[place]), 'UTF8')) ORDER BY place) INTO digests
+    FROM (SELECT place, string_agg(a || ' ' || s || ' ' || u, ',' ORDER BY a, s, u) AS sorted
+          FROM unnest(owners, accounts, assets, units) AS leg (place, a, s, u) GROUP BY place) AS journal;
+
+    WITH inserted AS (
+        INSERT INTO public.ledger_journal AS journal
+            (key, digest, desk_id, account_id, kind, book, occurred_at, memo, legs, reverses_id, actor)
+        SELECT given.key, digest, desk, account, kind, book, at, memo, legs, reverse, post_many.actor
+        FROM unnest(keys, digests, desks, venue_accounts, kinds, books, occurred, memos, reverses) WITH ORDINALITY
+             AS given (key, digest, desk, account, kind, book, at, memo, reverse, place)
+        JOIN (SELECT place, count(*) AS legs FROM unnest(owners) AS leg (place) GROUP BY place) AS number USING (place)
+        ORDER BY place
+        ON CONFLICT ON CONSTRAINT journal_key DO NOTHING RETURNING journal.id)
+    SELECT array_agg(id) INTO fresh FROM inserted;
+
+    SELECT array_agg(journal.id ORDER BY place),
+           array_agg(new.id IS NOT NULL AND place = first ORDER BY place),
+           min(place) FILTER (WHERE journal.digest <> given.digest) INTO ids, are_new, reused
+    FROM (SELECT *, min(place) OVER (PARTITION BY key, book) AS first
+          FROM unnest(keys, books, digests) WITH ORDINALITY AS t (key, book, digest, place)) AS given
+    JOIN public.ledger_journal AS journal ON journal.key = given.key AND journal.book = given.book
+    LEFT JOIN unnest(fresh) AS new (id) ON new.id = journal.id;
+    IF reused IS NOT NULL THEN
+        RAISE EXCEPTION 'the key came before with other content' USING ERRCODE = 'CR004',
+            DETAIL = json_build_object('journal', ids[reused], 'item', reused - 1);
+    END IF;
+
+    INSERT INTO public.ledger_posting (journal_id, leg, account_id, asset_id, units, occurred_at)
+    SELECT ids[place], number, a, s, u, occurred[place]
+    FROM unnest(owners, numbers, accounts, assets, units) AS leg (place, number, a, s, u) WHERE are_new[place];
+    SET CONSTRAINTS public.journal_closed, public.reversal_mirrors IMMEDIATE;
+    SET CONSTRAINTS public.journal_closed, public.reversal_mirrors DEFERRED;
+END $$;
+GRANT EXECUTE ON FUNCTION ledger.post_many TO crs_app;
