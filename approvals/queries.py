@@ -1,16 +1,39 @@
-"""Whose is it, and what happened?"""
+"""Whose is it, who may, what stands still, and what happened?"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import threading
+from typing import TYPE_CHECKING, Any
 
-from approvals.models import Account, AuditEvent
+from django.contrib.auth import get_user_model
+from django.db import connection
+
+from approvals.adapters import halt_watch
+from approvals.models import (
+    Account,
+    AuditEvent,
+    HaltAction,
+    HaltRelease,
+    HaltState,
+    KillSwitch,
+    KillSwitchEvent,
+    LossLimit,
+    ReleaseState,
+)
+from approvals.rules import roles
 from approvals.rules.desks import house_code
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from approvals.models import Desk
+    from approvals.rules.halts import Halts
+    from approvals.rules.roles import Act
+    from approvals.rules.scope import Scope
+
+_watch: halt_watch.HaltWatch | None = None
+_watch_lock = threading.Lock()
 
 
 def account(code: str) -> Account:
@@ -32,3 +55,71 @@ def open_accounts(desk: Desk | None = None) -> QuerySet[Account]:
 def events_of(subject_kind: str, subject_id: str | int) -> QuerySet[AuditEvent]:
     """Return what happened to one subject, oldest first."""
     return AuditEvent.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id)).order_by("id")
+
+
+# ── Who may ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def roles_of(username: str) -> frozenset[str]:
+    """Return the roles of an active person; an unknown or disabled one has none."""
+    groups = get_user_model().objects.filter(username=username, is_active=True).values_list("groups__name", flat=True)
+    return frozenset(name for name in groups if name in roles.ROLES)
+
+
+def may(username: str, act: Act) -> bool:
+    """Return whether a person may do `act` by the permission matrix. Being superuser gives nothing here."""
+    return roles.allows(roles_of(username), act)
+
+
+# ── What stands still ─────────────────────────────────────────────────────────────────────────────────────────────────
+def halts() -> Halts:
+    """Return what is stopped now: engaged kill switches, modes and the epoch, from one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(halt_watch.SNAPSHOT)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    assert row is not None
+    return halt_watch.read(row)
+
+
+def watch() -> halt_watch.HaltWatch:
+    """Return this process's own copy of the halts, begun on first use (and again in a forked child)."""
+    global _watch  # noqa: PLW0603 — one copy per process is the point
+    if _watch is None or _watch.pid != os.getpid():
+        with _watch_lock:
+            if _watch is None or _watch.pid != os.getpid():
+                _watch = halt_watch.HaltWatch().start()
+    return _watch
+
+
+def kill_switch(scope: Scope) -> KillSwitch | None:
+    """Return the row of a scope, engaged or released, or None when it was never stopped."""
+    return KillSwitch.objects.filter(scope_type=scope.kind, scope_id__iexact=scope.id).first()
+
+
+def kill_switches() -> QuerySet[KillSwitch]:
+    """Return every scope that was ever stopped: what stands still first, then the newest."""
+    return KillSwitch.objects.order_by("state", "-epoch")  # ENGAGED before SAFE
+
+
+def halt_events(scope: Scope | None = None) -> QuerySet[KillSwitchEvent]:
+    """Return what happened to one scope or to all, newest first."""
+    events = KillSwitchEvent.objects.order_by("-id")
+    return events if scope is None else events.filter(scope_type=scope.kind, scope_id__iexact=scope.id)
+
+
+def last_receipt(scope: Scope) -> KillSwitchEvent | None:
+    """Return what the gateways answered last when this scope was stopped."""
+    return halt_events(scope).filter(action=HaltAction.RECEIPT).first()
+
+
+def open_releases() -> QuerySet[HaltRelease]:
+    """Return the releases that wait for a second person, oldest first."""
+    return HaltRelease.objects.select_related("kill_switch").filter(state=ReleaseState.OPEN).order_by("id")
+
+
+def engaged() -> QuerySet[KillSwitch]:
+    """Return what stands still, oldest first."""
+    return KillSwitch.objects.filter(state=HaltState.ENGAGED).order_by("epoch")
+
+
+def loss_limit(account_id: int) -> LossLimit | None:
+    """Return how much an account may lose, or None when it has no limit."""
+    return LossLimit.objects.filter(account_id=account_id).first()

@@ -22,8 +22,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 
 from crs import checks
-from crs.kernel import clock
-from crs.kernel.evidence import instant
 from guardian import queries
 
 if TYPE_CHECKING:
@@ -139,14 +137,6 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     seen = {name: look(name) for name in PARTS}
     is_ready = all(part["ok"] for part in seen.values())
     return JsonResponse({"ok": is_ready, "checks": seen}, status=200 if is_ready else 503)
-
-
-@require_safe
-@never_cache
-def time(_request: HttpRequest) -> HttpResponse:
-    """The clock that request signatures are compared with."""
-    now = clock.now()
-    return JsonResponse({"time": instant(now), "epoch_ms": int(now.timestamp() * 1000)})
 
 
 @require_safe

@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "approvals",
 ]
 MIDDLEWARE = [
+    "crs.api.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -108,6 +109,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "crs.api.idempotency.KeepAnswers",
 ]
 ROOT_URLCONF = "crs.urls"
 WSGI_APPLICATION = "crs.wsgi.application"
@@ -240,10 +242,27 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # ── REST ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# A signed request may be this old; a wider window lets a captured one be replayed for longer when Valkey forgets.
+SIGNATURE_WINDOW_MS = number("CRS_SIGNATURE_WINDOW_MS", 5_000)
+if not 1_000 <= SIGNATURE_WINDOW_MS <= 60_000:
+    raise ImproperlyConfigured(f"CRS_SIGNATURE_WINDOW_MS is {SIGNATURE_WINDOW_MS}: 1000 to 60000")
+PROXIES = number("CRS_PROXIES", 0)  # trusted proxies in front of web: whose X-Forwarded-For counts
+KEY_SEAL_FILE = Path(text("KEY_SEAL_FILE", str(CRS_STATE_DIR / "secrets" / "key_seal.key")))
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "crs.api.problems.answer",
+    "DEFAULT_SCHEMA_CLASS": "crs.api.openapi.Schema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["crs.api.parsing.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["crs.api.access.KeyAuthentication", "crs.api.access.PersonAuthentication"],
+    # In this order: who may, then whether the same request came before.
+    "DEFAULT_PERMISSION_CLASSES": ["crs.api.access.ScopeAllows", "crs.api.idempotency.AnsweredOnce"],
+    "DEFAULT_PAGINATION_CLASS": "crs.api.paging.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_METADATA_CLASS": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "CRS",
@@ -254,6 +273,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PUBLIC": True,
+    "ENUM_NAME_OVERRIDES": {"Positions": "approvals.models.Positions", "HaltState": "approvals.models.HaltState"},
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "crs.api.openapi.add_problem"],
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "validatorUrl": None},
 }
 
 # ── The gateway ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,11 +41,7 @@ def prepare(site: Site) -> None:
 
 def command(site: Site) -> Command:
     # The file, not the command line, holds the password.
-    return Command(
-        [str(binaries.valkey()), str(site.folder.secrets / "valkey.conf")],
-        site.server_environment(),
-        dies_with_parent=not site.is_durable,
-    )
+    return Command([str(binaries.valkey()), str(site.folder.secrets / "valkey.conf")], site.server_environment())
 
 
 def is_ready(site: Site, _age_s: float) -> bool:

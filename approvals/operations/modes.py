@@ -1,0 +1,55 @@
+"""How does a scope become reduce-only, or close itself, without a kill switch?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from approvals.models import Mode
+from approvals.operations import audit
+from approvals.operations.killswitch import ReasonMissing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from approvals.rules.halts import ModeName
+    from approvals.rules.scope import Scope
+    from crs.kernel.actor import Actor
+
+
+@transaction.atomic
+def set_mode(*, scope: Scope, mode: ModeName, reason: str, actor: Actor, at: datetime) -> bool:
+    """Set how `scope` may trade and return whether that changed anything.
+
+    REDUCE_ONLY and FORCE_CLOSE refuse new risk at once; under FORCE_CLOSE execution closes what is open, until the
+    venue reports zero. Raises `ReasonMissing`.
+    """
+    if not reason.strip():
+        raise ReasonMissing(pointer="/reason")
+    rows = Mode.objects.select_for_update().filter(scope_type=scope.kind, scope_id__iexact=scope.id)
+    before = rows.first()
+    if before is None:
+        row, is_new = Mode.objects.get_or_create(
+            scope_type=scope.kind,
+            scope_id=scope.id,
+            defaults={"mode": mode, "reason": reason, "since": at, "set_by": str(actor)},
+        )
+        if is_new and mode == "NORMAL":
+            return False
+        before = None if is_new else row
+    if before is not None:
+        if before.mode == mode:
+            return False
+        rows.update(mode=mode, reason=reason, since=at, set_by=str(actor))
+    audit.record(
+        action="approvals.mode.set",
+        actor=actor,
+        subject_kind="approvals.mode",
+        subject_id=str(scope),
+        at=at,
+        reason=reason,
+        before={"mode": before.mode if before else "NORMAL"},
+        after={"mode": mode},
+    )
+    return True
