@@ -285,6 +285,7 @@ SPECTACULAR_SETTINGS = {
 # ── The gateway ───────────────────────────────────────────────────────────────────────────────────────────────────────
 GATEWAY_COMMAND_URL = addresses.known("GATEWAY_COMMAND_URL")  # empty until a stack runs
 GATEWAY_TICKS_URL = addresses.known("GATEWAY_TICKS_URL")
+GATEWAY_ID = text("GATEWAY_ID", "PAPER")
 GATEWAY_KEY_FILE = Path(text("GATEWAY_KEY_FILE", str(CRS_STATE_DIR / "secrets" / "gateway.key")))
 
 # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
