@@ -9,6 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")  # `celery -A cr
 
 from celery import Celery
 from celery.signals import worker_init, worker_ready
+from kombu import Queue
 
 if TYPE_CHECKING:
     from celery.app.task import Task
@@ -38,6 +39,8 @@ def route(name: str, *_: object, **__: object) -> dict[str, str]:
 
 
 app.conf.task_routes = (route,)
+app.conf.task_queues = tuple(Queue(name) for name in QUEUES.values())  # a worker serves all of them
+app.conf.task_create_missing_queues = False  # a misspelt queue is an error, not a place where doorbells rot
 
 
 def ring(task: str, *arguments: object, **options: Any) -> None:  # Any: celery's options
