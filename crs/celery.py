@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")  # `celery -A crs` finds no settings otherwise
 
 from celery import Celery
-from celery.signals import worker_init, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready
 from kombu import Queue
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ def ring(task: str, *arguments: object, **options: Any) -> None:  # Any: celery'
     if known is None:
         raise LookupError(f"no task is called {task!r}")
     known.apply_async(args=arguments, **options)
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Connected, so that Celery leaves the logs as crs/observability.py has set them up."""
 
 
 @worker_init.connect

@@ -195,6 +195,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # s; an edited timetable is seen so soon
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
+# ── Logs: one door for all (crs/observability.py) ─────────────────────────────────────────────────────────────────────
+LOGGING_CONFIG = "crs.observability.configure"
+LOGGING = {"process": CRS_PROCESS, "level": "INFO"}
+
 # ── Language and time ─────────────────────────────────────────────────────────────────────────────────────────────────
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -206,7 +210,6 @@ LOCALE_PATHS = [BASE_DIR / "crs" / "locale"]
 # ── Static files: from installed packages and crs/static, served by us ────────────────────────────────────────────────
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "crs" / "static"]
-STATIC_ROOT = CRS_STATE_DIR / "static"
 WHITENOISE_USE_FINDERS = True  # from where they are installed: no second copy to keep fresh
 
 # ── Site hardening ────────────────────────────────────────────────────────────────────────────────────────────────────
