@@ -6,6 +6,7 @@ copy is aged from *before* it was read. One older than 1 s is no copy: whoever a
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -31,10 +32,10 @@ SNAPSHOT = """
     SELECT clock_timestamp(), (SELECT epoch FROM approvals_haltepoch WHERE id = 1),
         (SELECT coalesce(jsonb_agg(jsonb_build_array(id, scope_type, scope_id, positions, epoch, reason,
                                                      engaged_at, engaged_by)
-                                   ORDER BY scope_type <> 'GLOBAL', epoch), '[]')
+                                   ORDER BY scope_type <> 'GLOBAL', epoch), '[]')::text
          FROM approvals_killswitch WHERE state = 'ENGAGED'),
         (SELECT coalesce(jsonb_agg(jsonb_build_array(scope_type, scope_id, mode, reason, since)
-                                   ORDER BY scope_type <> 'GLOBAL', id), '[]')
+                                   ORDER BY scope_type <> 'GLOBAL', id), '[]')::text
          FROM approvals_mode WHERE mode <> 'NORMAL')
 """
 
@@ -45,11 +46,11 @@ def read(row: tuple[Any, ...]) -> Halts:
     return Halts(
         engaged=tuple(
             Halt(id_, Scope(kind, scope_id), positions, epoch_, reason, datetime.fromisoformat(at), by)
-            for id_, kind, scope_id, positions, epoch_, reason, at, by in engaged
+            for id_, kind, scope_id, positions, epoch_, reason, at, by in json.loads(engaged)
         ),
         modes=tuple(
             Moded(Scope(kind, scope_id), mode, reason, datetime.fromisoformat(since))
-            for kind, scope_id, mode, reason, since in modes
+            for kind, scope_id, mode, reason, since in json.loads(modes)
         ),
         epoch=epoch,
         read_at=read_at,

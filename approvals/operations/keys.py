@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 
 from approvals.adapters import key_seal
@@ -33,7 +32,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 # Verified when a key does not exist, so that the answer takes as long as for one that does.
-NOBODY = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
+NOBODY = signatures.public_key(bytes(32))
 
 
 class KeyUnknown(Refusal):
@@ -148,6 +147,8 @@ def authenticate_signed(
     """
     refused = NotAuthentic(clock_skew_ms=skew_ms(request.timestamp, at))
     now_ms = at_ms(at)
+    if not request.is_well_formed():
+        raise refused
     key = ApiKey.objects.filter(key_id=request.key_id).exclude(kind="bearer").first()
     if not _is_signed(request, key) or key is None:
         raise refused
@@ -165,7 +166,8 @@ def authenticate_bearer(token: str, *, address: str, at: datetime) -> ApiKey:
     """Return the key that `token` belongs to, or raise `NotAuthentic`."""
     prefix, _, rest = token.partition("_")
     key_id = [*rest.split("_", 2), "", ""][1]
-    key = ApiKey.objects.filter(key_id=key_id, kind="bearer").first() if prefix == "crs" else None
+    is_ours = prefix == "crs" and signatures.KEY_ID.fullmatch(key_id)
+    key = ApiKey.objects.filter(key_id=key_id, kind="bearer").first() if is_ours else None
     stored = bytes(key.token_hash) if key is not None and key.token_hash is not None else bytes(32)
     is_token = hmac.compare_digest(hashlib.sha256(token.encode()).digest(), stored)
     if key is None or not is_token or not key.is_live(at) or not rules.is_allowed_from(key.addresses, address):
@@ -201,9 +203,9 @@ def skew_ms(timestamp: str, at: datetime) -> int | None:
 def _prove(key: ApiKey, *, label: str) -> dict[str, str]:
     """Put into `key` what will prove its owner, and return what the owner keeps."""
     if key.kind == "ed25519":
-        private = Ed25519PrivateKey.generate()
-        key.public_key = private.public_key().public_bytes_raw()
-        return {"private_key": base64.b64encode(private.private_bytes_raw()).decode()}
+        seed = secrets.token_bytes(32)
+        key.public_key = signatures.public_key(seed)
+        return {"private_key": base64.b64encode(seed).decode()}
     if key.kind == "hmac":
         secret = secrets.token_bytes(32)
         key.sealed_secret = key_seal.seal(secret, key_id=key.key_id)
@@ -217,8 +219,6 @@ def _is_signed(request: SignedRequest, key: ApiKey | None) -> bool:
     try:
         signature = base64.b64decode(request.signature, validate=True)
     except (binascii.Error, ValueError):
-        return False
-    if not request.is_well_formed():
         return False
     text = request.text()
     if key is not None and key.sealed_secret is not None:

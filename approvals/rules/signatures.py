@@ -21,6 +21,7 @@ from crs.kernel.refusal import Refusal
 AHEAD_MS_MAX = 1_000  # a client's clock may run ahead of ours by less than this
 WINDOW_MS_MAX = 60_000  # the widest window an installation may set
 NONCE = re.compile(r"[A-Za-z0-9._~-]{8,64}", re.ASCII)
+KEY_ID = re.compile(r"k[0-9a-f]{16}", re.ASCII)
 TIMESTAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
@@ -62,8 +63,11 @@ class SignedRequest:
         )
 
     def is_well_formed(self) -> bool:
-        """Return whether timestamp and nonce are what they claim; a line break in one could move the others."""
-        return bool(TIMESTAMP.fullmatch(self.timestamp) and NONCE.fullmatch(self.nonce))
+        """Return whether key, timestamp and nonce are what they claim: a line break in one could move the others."""
+        return all(
+            form.fullmatch(text)
+            for form, text in ((KEY_ID, self.key_id), (TIMESTAMP, self.timestamp), (NONCE, self.nonce))
+        )
 
 
 def target(path: str, query: str) -> str:
@@ -105,3 +109,8 @@ def sign_ed25519(text: bytes, *, seed: bytes) -> bytes:
 def sign_hmac(text: bytes, *, secret: bytes) -> bytes:
     """Return the HMAC-SHA256 of `text`."""
     return hmac.new(secret, text, hashlib.sha256).digest()
+
+
+def public_key(seed: bytes) -> bytes:
+    """Return the 32 raw bytes of the public key that belongs to a private seed."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
