@@ -29,7 +29,7 @@ CONNECT_S = 2
 
 # One statement is one snapshot: halts, modes and epoch belong together. The widest scope stands first.
 SNAPSHOT = """
-    SELECT clock_timestamp(), (SELECT epoch FROM approvals_haltepoch WHERE id = 1),
+    SELECT clock_timestamp(), coalesce((SELECT epoch FROM approvals_haltepoch WHERE id = 1), 0),
         (SELECT coalesce(jsonb_agg(jsonb_build_array(id, scope_type, scope_id, positions, epoch, reason,
                                                      engaged_at, engaged_by)
                                    ORDER BY scope_type <> 'GLOBAL', epoch), '[]')::text

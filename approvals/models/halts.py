@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, InternalError, connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -279,7 +279,7 @@ def _call(statement: str, arguments: list[Any]) -> tuple[Any, ...]:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, arguments)
             row: tuple[Any, ...] | None = cursor.fetchone()
-    except (IntegrityError, InternalError) as error:
+    except DatabaseError as error:
         state = str(getattr(error.__cause__, "sqlstate", ""))
         if not state.startswith("CR"):
             raise

@@ -87,14 +87,14 @@ def test_whatever_is_changed_on_the_way_gets_the_one_401(kind: str, tampered: st
     client = make_client(kind, scopes=["ledger:read", "kill:engage"])
     good = client.headers("GET", PATH, query="a=1")
     signature = base64.b64decode(good["CRS-Signature"])
-    sent: dict[str, Any] = {"method": "GET", "path": PATH, "query": "a=1", "raw": b""}
-    sent |= {
+    changes: dict[str, dict[str, Any]] = {
         "method": {"method": "POST"},
         "path": {"path": TRIGGER},
         "query": {"query": "a=2"},
         "body": {"raw": b" "},
-    }.get(tampered, {})
-    headers = good | {
+    }
+    sent: dict[str, Any] = {"method": "GET", "path": PATH, "query": "a=1", "raw": b"", **changes.get(tampered, {})}
+    proofs = {
         "host": {"Host": "localhost:8000"},
         "port": {"Host": "127.0.0.1:8001"},
         "key": {"CRS-Key-Id": make_client(kind).key.key_id},
@@ -102,7 +102,8 @@ def test_whatever_is_changed_on_the_way_gets_the_one_401(kind: str, tampered: st
         "nonce": {"CRS-Nonce": good["CRS-Nonce"] + "x"},
         "signature": {"CRS-Signature": base64.b64encode(signature[:-1] + bytes([signature[-1] ^ 1])).decode()},
         "another's": {"CRS-Signature": make_client(kind).headers("GET", PATH, query="a=1")["CRS-Signature"]},
-    }.get(tampered, {})
+    }
+    headers = {**good, **proofs.get(tampered, {})}
     answer = client.send(**sent, headers=headers)
     assert refused(answer) == the_one_401(client)
     assert "WWW-Authenticate" in answer

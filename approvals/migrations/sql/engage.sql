@@ -10,6 +10,9 @@ DECLARE
     counter bigint;
     standing public.approvals_killswitch;
 BEGIN
+    -- The counter stands there from the first migration on; should it be gone, halting goes on from the highest epoch known.
+    INSERT INTO public.approvals_haltepoch (id, epoch)
+    SELECT 1, coalesce(max(k.epoch), 0) FROM public.approvals_killswitch AS k ON CONFLICT DO NOTHING;
     SELECT c.epoch INTO STRICT counter FROM public.approvals_haltepoch AS c WHERE c.id = 1 FOR UPDATE;
     SELECT k.* INTO standing FROM public.approvals_killswitch AS k
         WHERE k.scope_type = engage.scope_type AND lower(k.scope_id) = lower(engage.scope_id);
