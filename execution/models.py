@@ -148,6 +148,7 @@ class Fill(_Traded):
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills", null=True)
+    journal = models.ForeignKey("ledger.Journal", on_delete=models.PROTECT, related_name="+")
     deal = models.CharField(max_length=32)
     venue_order = models.CharField(max_length=32, blank=True)
     position_id = models.CharField(max_length=32, blank=True)
@@ -210,3 +211,36 @@ class AccountCheck(models.Model):
     expected = models.CharField(max_length=200)
     actual = models.CharField(max_length=200)
     checked_at = models.DateTimeField()
+
+
+class AccountHistory(models.Model):
+    """Up to which moment of the venue clock an account's deals are in our book, by the venue's own receipt.
+
+    One row per account, moved by `execution.operations.booking.adopt`: what is read next begins there.
+    """
+
+    account = models.OneToOneField("approvals.Account", on_delete=models.PROTECT, related_name="+", primary_key=True)
+    complete_through = models.DateTimeField(help_text="venue clock")
+    adopted_at = models.DateTimeField()
+
+
+class GatewayLatch(models.Model):
+    """What one gateway was told last about one halt: its epoch and state, and when nothing was left to close.
+
+    One row per gateway and scope, written by `execution.operations.halting`. A halt or a release whose epoch is higher
+    than the one here has not reached the gateway yet and is carried there each second; a CLOSE is repeated until
+    `flat_at` is set.
+    """
+
+    gateway_id = models.CharField(max_length=40)
+    scope = models.CharField(max_length=80)
+    epoch = models.BigIntegerField()
+    state = models.CharField(max_length=8, choices=_choices(("ENGAGED", "SAFE")))
+    positions = models.CharField(max_length=8, choices=_choices(("KEEP", "CLOSE")))
+    told_at = models.DateTimeField()
+    flat_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["gateway_id", "scope"], name="gatewaylatch_once"),
+        ]

@@ -7,14 +7,15 @@ numbers of 10⁻⁸ lots, money is base units of the account currency (10⁻⁶)
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
-    from decimal import Decimal
 
 LOT_DECIMALS: Final = 8
 CASH_DECIMALS: Final = 6  # of every account currency in the book
+PAR: Final = Decimal(1)  # the rate of a currency to itself
 
 Side = Literal["BUY", "SELL"]
 OrderType = Literal["MARKET", "LIMIT", "STOP"]
@@ -131,6 +132,15 @@ class Loss:
     opening_equity: int
     flows: int
     equity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What the proposer sees himself, fresher than any row: a trading slice stands in the stream of ticks."""
+
+    tick: Tick | None = None
+    market: Market | None = None
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

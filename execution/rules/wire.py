@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from execution.rules.facts import OrderType, Side
+    from guardian.adapters.gateway_records import Deal
 
 OutcomeState = Literal["SENT", "PARTIAL", "FILLED", "REJECTED", "CANCELLED", "UNKNOWN", "NOT_FOUND"]
 
@@ -45,28 +46,6 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
-    """A deal as the venue stated it. `volume` is 10⁻⁸ lots, money 10⁻⁶ of the account currency."""
-
-    deal: str
-    order: str
-    position_id: str
-    entry: str
-    type: str
-    reason: str
-    symbol: str
-    volume: int
-    price: Decimal | None
-    profit: int
-    commission: int
-    fee: int
-    swap: int
-    magic: int
-    comment: str
-    occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What is known about an order now.
 
@@ -85,3 +64,8 @@ class Outcome:
 
 
 NO_ANSWER = Outcome(state="UNKNOWN", code="NO_ANSWER", message="no answer in time; asked about, never resent")
+
+NOT_SENT = Outcome(state="CANCELLED", code="GATEWAY_UNREACHABLE", message="no connection; nothing was sent")
+
+# What the venue does on a position of ours without an order of ours: booked with its reason, and no break.
+VENUE_REASONS = ("SL", "TP", "SO", "ROLLOVER", "KILL_SWITCH", "CORRECTION")
