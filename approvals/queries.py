@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import F
 
 from approvals.adapters import halt_watch
 from approvals.models import (
     Account,
+    ApiKey,
     AuditEvent,
+    Desk,
     HaltAction,
     HaltRelease,
     HaltState,
@@ -22,12 +25,11 @@ from approvals.models import (
     ReleaseState,
 )
 from approvals.rules import roles
-from approvals.rules.desks import house_code
+from approvals.rules.desks import UnknownDesk, house_code
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from approvals.models import Desk
     from approvals.rules.halts import Halts
     from approvals.rules.roles import Act
     from approvals.rules.scope import Scope
@@ -39,6 +41,19 @@ _watch_lock = threading.Lock()
 def account(code: str) -> Account:
     """Return the account with this code, its desk and venue read with it. Raises `Account.DoesNotExist`."""
     return Account.objects.select_related("desk", "venue").get(code=code)
+
+
+def desk(code: str) -> Desk:
+    """Return the desk with this code. Raises `UnknownDesk`."""
+    found = Desk.objects.filter(code=code).first()
+    if found is None:
+        raise UnknownDesk(f"there is no desk {code[:40]}", given=code[:100])
+    return found
+
+
+def keys() -> QuerySet[ApiKey]:
+    """Return every key, live ones first, then the newest."""
+    return ApiKey.objects.select_related("desk").order_by(F("revoked_at").asc(nulls_first=True), "-id")
 
 
 def house_account(desk: Desk, book: str) -> Account:

@@ -14,11 +14,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from django.db import connection
 
 from approvals.rules.halts import COPY_AGE_MS_MAX, POLL_MS, Halt, Halts, HaltsUnknown, Moded, refuse_halted
 from approvals.rules.scope import Scope
-from crs.kernel import clock
+from crs.kernel import clock, direct
 
 if TYPE_CHECKING:
     from approvals.rules.scope import Subject
@@ -100,7 +99,8 @@ class HaltWatch:
     def _run(self) -> None:
         while not self._ended.is_set():
             try:
-                with psycopg.connect(**_parameters(), autocommit=True) as own:
+                with direct.connect("halt-watch") as own:
+                    own.execute("SET statement_timeout = '800ms'")
                     own.execute("LISTEN crs_halts")
                     while not self._ended.is_set():
                         self._refresh(own)
@@ -116,22 +116,3 @@ class HaltWatch:
         assert row is not None
         self._copy = (read(row), asked_ns)
         self._begun.set()
-
-
-def _parameters() -> dict[str, Any]:
-    """Return where the database is, with time-outs short enough to notice within a second that it is gone."""
-    place = connection.settings_dict
-    return {
-        "host": place["HOST"],
-        "port": place["PORT"],
-        "dbname": place["NAME"],
-        "user": place["USER"],
-        "password": place["PASSWORD"],
-        "connect_timeout": CONNECT_S,
-        "application_name": "crs-halt-watch",
-        "options": "-c statement_timeout=800 -c timezone=UTC",
-        "keepalives_idle": 2,
-        "keepalives_interval": 1,
-        "keepalives_count": 2,
-        "tcp_user_timeout": 2_000,
-    }

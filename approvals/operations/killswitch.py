@@ -18,6 +18,7 @@ from approvals.models import halts as rows
 from approvals.operations import audit
 from approvals.rules.halts import POSITIONS_BY_KIND, Halt, Positions
 from approvals.rules.roles import Act, NotPermitted
+from crs.kernel import evidence
 from crs.kernel.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -199,9 +200,9 @@ def release(*, scope: Scope, reason: str, actor: Actor, at: datetime) -> int:
 def add_receipt(halt: Halt, steps: Sequence[dict[str, Any]], *, actor: Actor, at: datetime) -> None:
     """Write down what each gateway answered to `halt`: the steps with their names, milliseconds and results.
 
-    Steps hold text, whole numbers, bools and lists or dicts of them.
+    Steps hold text, whole numbers, bools, moments, and lists or dicts of them.
     """
-    receipt = {"steps": list(steps)}
+    receipt = {"steps": evidence.plain(list(steps))}
     rows.note(
         scope=halt.scope,
         action=rows.HaltAction.RECEIPT,

@@ -35,6 +35,13 @@ class UnknownTimezone(Refusal):
     title: ClassVar[str] = "The time zone is unknown"
 
 
+class UnknownDesk(Refusal):
+    """There is no desk of that code."""
+
+    code: ClassVar[str] = "UNKNOWN_DESK"
+    title: ClassVar[str] = "There is no such desk"
+
+
 def refuse_malformed_code(code: str, *, length_max: int = DESK_CODE_LENGTH_MAX) -> None:
     """Raise `MalformedCode` unless `code` may name a desk, a venue or (with its longer limit) an account."""
     if len(code) > length_max or not re.fullmatch(CODE, code):

@@ -1,0 +1,77 @@
+"""How does every command talk? Words for people; with `--json` the last line of standard output is one JSON object.
+
+Exit 0 is fine, 1 a finding (a break, a violation, a failed drill), 2 bad usage, bad configuration or a refusal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from crs.kernel.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from django.core.management.base import CommandParser
+
+FINDING, REFUSED = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command found: `facts` for machines, `lines` for people; not `ok` exits with 1."""
+
+    facts: Mapping[str, Any]
+    lines: Sequence[str] = field(default_factory=tuple)
+    ok: bool = True
+
+
+def add_json(parser: CommandParser) -> None:
+    """Add `--json`; a command with sub-commands gives it to each, so that it may stand before or after their name."""
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object as the last line"
+    )
+
+
+class JsonCommand(BaseCommand, ABC):
+    """A command with `--json`. It defines `add_options(parser)` and `run(options) -> Outcome`.
+
+    A `Refusal` becomes one line `CODE: detail` on standard error (with `--json` also an object with `ok`, `code` and
+    `detail`) and exit 2.
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.set_defaults(json=False)
+        add_json(parser)
+        self.add_options(parser)
+
+    def add_options(self, parser: CommandParser) -> None:
+        """Add the command's own options."""
+
+    @abstractmethod
+    def run(self, options: dict[str, Any]) -> Outcome:  # Any: argparse's own
+        """Do what the command is for; `options` are the parsed ones, by name."""
+
+    def handle(self, *_: object, **options: Any) -> None:
+        try:
+            outcome = self.run(options)
+        except Refusal as refusal:
+            if options["json"]:
+                self._print({"ok": False, "code": refusal.code, "detail": refusal.detail})
+            raise CommandError(f"{refusal.code}: {refusal.detail}", returncode=REFUSED) from refusal
+        for line in outcome.lines:
+            self.stdout.write(line)
+        if options["json"]:
+            self._print({**outcome.facts, "ok": outcome.ok})
+        if not outcome.ok:
+            raise SystemExit(FINDING)
+
+    def _print(self, facts: Mapping[str, Any]) -> None:
+        self.stdout.write(json.dumps(facts, default=str, ensure_ascii=False))
+        self.stdout.flush()
