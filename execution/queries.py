@@ -14,9 +14,11 @@ from approvals import queries as approvals_queries
 from crs.kernel.fields import BaseUnitsField
 from execution.models import AccountCheck, AccountHistory, Fill, GatewayLatch, Intent, Order, Position
 from execution.rules import facts
+from execution.rules.bounds import EQUITY_AGE_MAX
 from guardian import queries as guardian_queries
 from guardian.models import Symbol
 from guardian.rules import calendar
+from ledger import queries as ledger_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,9 +223,22 @@ def expected_identity(account: Account) -> str:
 
 
 def loss_facts(account: Account, *, at: datetime) -> facts.Loss | None:
-    """Return the running session's loss figures from its limit and the last NAV mark; None without a fresh one."""
-    del account, at
-    return None
+    """Return the running session's loss figures: its limit and the last NAV mark; None without a limit or fresh mark.
+
+    Flows count from the mark at which the limit was set; an account that had none yet was opened for its session, and
+    what was deposited by then is the opening equity.
+    """
+    limit, mark = approvals_queries.loss_limit(account.id), ledger_queries.last_nav(account.id)
+    if limit is None or mark is None or at - mark.at > EQUITY_AGE_MAX:
+        return None
+    first = ledger_queries.nav_history(account.id, end=limit.set_at).last()
+    flows_before = first.flows if first else limit.opening_equity_units
+    return facts.Loss(
+        limit=limit.limit_units,
+        opening_equity=limit.opening_equity_units,
+        flows=mark.flows - flows_before,
+        equity=mark.nav,
+    )
 
 
 def symbol_row(account_id: int, name: str) -> Symbol | None:
