@@ -81,7 +81,7 @@ class Versioned:
     the row's own counter: hashing the rendering would change with every release.
     """
 
-    request: Request
+    request: Any  # DRF and its stubs disagree about the type of a view's request
 
     def etag(self, version: int) -> str:
         """Return the entity tag of a version of this resource."""
