@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from celery import schedules
 from celery.beat import Service
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from crs.celery import QUEUES, app, queue_of
@@ -35,6 +35,7 @@ LEADER_LOCK = 0x43525342  # "CRSB": one key of pg_advisory_lock for the whole in
 STANDBY_S = 0.5
 RUNS_KEPT = timedelta(hours=1)
 FORGET_EVERY_S = 60
+CLAIM = "INSERT INTO public.guardian_scheduledrun (schedule, due_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,9 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # the library has no 
 def claim_run(schedule: str, *, due_at: datetime) -> bool:
     """Make the row of one run; False when another beat has made it (P-2)."""
     close_old_connections()
-    return bool(
-        ScheduledRun.objects.bulk_create([ScheduledRun(schedule=schedule, due_at=due_at)], ignore_conflicts=True)
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [schedule, due_at])
+        return bool(cursor.rowcount == 1)
 
 
 def keep_timetable() -> None:
