@@ -3,6 +3,7 @@
 PYTHON  ?= python3
 UP_ARGS ?=
 T       ?=
+B       ?=
 VENV    := .venv
 PY      := $(VENV)/bin/python
 RUN_SET := base stack gateway
@@ -66,8 +67,8 @@ check: check-fast ## what CI runs: check-fast, migrations, deployment settings, 
 	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(MAKE) test
 
-bench: environment-dev ## every promise with a number, measured on a fresh stack; rewrites docs/BENCHMARKS.md
-	@$(PY) bench/run.py
+bench: environment-dev ## every promise with a number, on a fresh stack; rewrites docs/BENCHMARKS.md (B=posting for some)
+	@$(PY) -m crs.stack.once --fresh bench/run.py $(B)
 
 shots: environment-dev ## the screenshots of the docs; needs Chromium
 	@$(PY) docs/shots.py

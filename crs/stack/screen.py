@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,20 +17,26 @@ if TYPE_CHECKING:
 class Screen:
     """Tells what the supervisor does. Never shows an address with its password, nor a secret."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
         self.began = time.monotonic()
         self.progress: Progress | None = None
         self.task: TaskID | None = None
-        self.last = ""
 
     def begin(self, title: str, *, steps: int) -> None:
         """Show a bar of `steps` on a terminal; `step` moves it on."""
-        if not sys.stdout.isatty():
+        if not self.stream.isatty():
             return
+        from rich.console import Console  # noqa: PLC0415 — only a terminal needs it
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 — only a terminal needs it
 
         self.progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn(), transient=True
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(24),
+            TimeElapsedColumn(),
+            transient=True,
+            console=Console(file=self.stream),
         )
         self.task = self.progress.add_task(title, total=steps)
         self.progress.start()
@@ -55,6 +63,6 @@ class Screen:
             if self.progress:
                 self.progress.console.print(line, markup=False, highlight=False)
             else:
-                print(line, flush=True)
+                print(line, file=self.stream, flush=True)
         except OSError:
-            sys.stdout = None  # print to a missing stdout is silent
+            self.stream = Path(os.devnull).open("w")  # noqa: SIM115 — for the rest of the process

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from datetime import UTC, datetime
@@ -25,7 +26,6 @@ from crs.stack.screen import Screen
 from crs.stack.services import SERVICES, STOP_ORDER
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from crs.stack.site import Command, Service, Site
@@ -35,6 +35,7 @@ WATCH_S = 2.0
 RESTART_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # per restart of a process that does not stay up
 STEADY_S = 10.0  # a process that lived so long starts its delays anew
 LOG_LINES_SHOWN = 15
+MEANWHILE_GRACE_S = 10.0
 
 
 class Stopped(Exception):
@@ -72,8 +73,8 @@ class Supervisor:
         self.deaf: dict[str, str] = {}
 
     # ── Whole life ────────────────────────────────────────────────────────────────────────────────────────────────────
-    def run(self, *, meanwhile: Callable[[], int] | None = None) -> int:
-        """Start, watch until a signal (or until `meanwhile` has returned its exit code), stop.
+    def run(self, *, meanwhile: Callable[[], subprocess.Popen[bytes]] | None = None) -> int:
+        """Start, watch until a signal (or until the process started by `meanwhile` has ended), stop; returns its code.
 
         Raises `Held` when another supervisor has the folder, `Unusable` for what the user has to change and `Failed`
         when a process does not come up; nothing is left running then.
@@ -89,7 +90,7 @@ class Supervisor:
                 self.start()
                 threading.Thread(target=self._listen_for_silence, name="watch", daemon=True).start()
                 if meanwhile:
-                    return self._keep_while(meanwhile)
+                    return self._keep_while(meanwhile())
                 while not self.stop.is_set():
                     self.keep()
                     self.stop.wait(TICK_S)
@@ -303,14 +304,21 @@ class Supervisor:
                 if is_silent and not (name == "worker" and ages.get("beat", 0) > WATCH_S * 2):
                     self.deaf[name] = f"was last seen {age:.0f} s ago"
 
-    def _keep_while(self, work: Callable[[], int]) -> int:
-        result: list[int] = []
-        worker = threading.Thread(target=lambda: result.append(work()), name="meanwhile", daemon=True)
-        worker.start()
-        while worker.is_alive() and not self.stop.is_set():
+    def _keep_while(self, process: subprocess.Popen[bytes]) -> int:
+        """Watch until the process ends; a signal to us reaches it too, and it has a moment to end by itself."""
+        self.helpers.add(process.pid)
+        while process.poll() is None and not self.stop.is_set():
             self.keep()
-            worker.join(TICK_S)
-        return result[0] if result else 1
+            self.stop.wait(TICK_S)
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(MEANWHILE_GRACE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.helpers.discard(process.pid)
+        return process.returncode if process.returncode >= 0 else 1
 
     # ── Stopping ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _end(self, child: Child) -> None:

@@ -1,0 +1,59 @@
+"""How does one command run on a stack that may not be there? On the running one, else on one started for it.
+
+    python -m crs.stack.once [--fresh] COMMAND [ARGUMENTS…]
+
+`--fresh` starts one in a folder of its own, and removes it afterwards: for measuring. Scripts run with this Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from crs.stack import addresses, clean
+from crs.stack.addresses import ROOT
+from crs.stack.folder import Folder, Held, Unusable
+from crs.stack.screen import Screen
+from crs.stack.site import Site
+from crs.stack.supervisor import Failed, Supervisor
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code of the command; 1 or 2 when no stack could be started for it."""
+    addresses.read_dotenv()
+    is_fresh = arguments[:1] == ["--fresh"]
+    command = arguments[1:] if is_fresh else arguments
+    if not command:
+        print(__doc__)
+        return 2
+    path = Path(tempfile.mkdtemp(prefix="crs-fresh-")) if is_fresh else addresses.state_dir()
+    site = Site(Folder(path), has_demo=False)
+    try:
+        # A measurement is about the embedded servers: whatever is given stays untouched.
+        site.take_given({} if is_fresh else os.environ)
+        # Standard output belongs to the command: its last line may be read by a machine.
+        return Supervisor(site, Screen(sys.stderr)).run(meanwhile=lambda: start(site, command))
+    except Held:
+        return start(site, command).wait()
+    except (Unusable, Failed) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, Unusable) else 1
+    finally:
+        if is_fresh:
+            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(clean.sheltered(path), ignore_errors=True)
+
+
+def start(site: Site, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start the command with the addresses of the stack in its environment; it talks to this terminal."""
+    written = site.folder.read_json("stack.json")
+    known = {name: str(written[key]) for name, key in addresses.NAMES.items() if written.get(key)}
+    return subprocess.Popen([sys.executable, *command], cwd=ROOT, env={**site.python_environment("command"), **known})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
