@@ -27,21 +27,17 @@ def set_mode(*, scope: Scope, mode: ModeName, reason: str, actor: Actor, at: dat
     """
     if not reason.strip():
         raise ReasonMissing(pointer="/reason")
-    rows = Mode.objects.select_for_update().filter(scope_type=scope.kind, scope_id__iexact=scope.id)
-    before = rows.first()
-    if before is None:
-        row, is_new = Mode.objects.get_or_create(
-            scope_type=scope.kind,
-            scope_id=scope.id,
-            defaults={"mode": mode, "reason": reason, "since": at, "set_by": str(actor)},
-        )
-        if is_new and mode == "NORMAL":
-            return False
-        before = None if is_new else row
-    if before is not None:
-        if before.mode == mode:
-            return False
-        rows.update(mode=mode, reason=reason, since=at, set_by=str(actor))
+    # The row is locked, or made if it is missing; another spelling of the scope is the same row.
+    row, _ = Mode.objects.select_for_update().get_or_create(
+        scope_type=scope.kind,
+        scope_id__iexact=scope.id,
+        defaults={"scope_id": scope.id, "mode": "NORMAL", "reason": "never set", "since": at, "set_by": str(actor)},
+    )
+    before = row.mode
+    if before == mode:
+        return False
+    row.mode, row.reason, row.since, row.set_by = mode, reason, at, str(actor)
+    row.save(update_fields=["mode", "reason", "since", "set_by"])
     audit.record(
         action="approvals.mode.set",
         actor=actor,
@@ -49,7 +45,7 @@ def set_mode(*, scope: Scope, mode: ModeName, reason: str, actor: Actor, at: dat
         subject_id=str(scope),
         at=at,
         reason=reason,
-        before={"mode": before.mode if before else "NORMAL"},
+        before={"mode": before},
         after={"mode": mode},
     )
     return True
