@@ -76,7 +76,7 @@ def command(site: Site) -> Command:
         "log_timezone": "UTC",
     }
     if not site.is_durable:
-        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
     shared = os.statvfs("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108 — asked for its size only
     if shared is None or shared.f_bavail * shared.f_frsize < SMALL_SHARED_MEMORY:
         settings["dynamic_shared_memory_type"] = "mmap"  # containers often have 64 MB there
@@ -89,6 +89,7 @@ def command(site: Site) -> Command:
         site.server_environment(),
         folder=place,
         user=server_user(),
+        dies_with_parent=not site.is_durable,
     )
 
 
@@ -125,6 +126,13 @@ def make_roles(site: Site) -> None:
         connection.execute("GRANT CONNECT ON DATABASE postgres TO crs_owner")  # where Django makes test databases from
     with _as_superuser(site, DATABASE) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+
+
+def let_owner_become_app(site: Site) -> None:
+    """Grant crs_app to crs_owner, who has to ask for it (SET ROLE). For tests only: it joins what has to be apart."""
+    assert not site.is_durable, "a desk keeps its roles apart"
+    with _as_superuser(site) as connection:
+        connection.execute("GRANT crs_app TO crs_owner WITH INHERIT FALSE, SET TRUE")
 
 
 def leftover(site: Site) -> int | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROC = Path("/proc")
 MARK = "CRS_STACK"  # environment variable of every child: the id of its state folder
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,11 @@ def end(processes: Iterable[Identity], number: signal.Signals, *, grace_s: float
 def adopt_orphans() -> None:
     """Make children of our dead children ours, so that they can be reaped: a container's process 1 often does not."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """In a child that is about to run its program: be killed when the parent dies, however it dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def reap_strangers(known: set[int]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from crs.stack import processes
 from crs.stack.addresses import ROOT
 from crs.stack.folder import Folder, Unusable
 from crs.stack.processes import MARK
@@ -47,6 +48,7 @@ class Command:
     environment: dict[str, str]
     folder: Path = ROOT
     user: pwd.struct_passwd | None = None
+    dies_with_parent: bool = False  # servers of tests: nobody comes back for their data
 
     def start(self, log: Path, *, is_kept: bool = True) -> subprocess.Popen[bytes]:
         """Start it in a session of its own: Ctrl-C in a terminal reaches the supervisor only."""
@@ -60,6 +62,7 @@ class Command:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=processes.die_with_parent if self.dies_with_parent else None,  # noqa: PLW1509 — no threads yet
                 **as_user(self.user),
             )
 

@@ -105,7 +105,7 @@ class Supervisor:
         """Bring everything up, or raise. Ends with `stack.json` written and the address printed."""
         began = time.monotonic()
         self.screen.begin("starting", steps=len(SERVICES) + 2)
-        self._start_servers()
+        self.start_servers()
         since = time.monotonic()
         if migrations.are_due(self.site):
             self.screen.waiting(["migrations"])
@@ -131,6 +131,26 @@ class Supervisor:
         for user in users:
             self.screen.say(f"  {user['name']} ({user['role']}): password in {user['password_file']}")
         self.screen.say(f"  started in {time.monotonic() - began:.1f} s, logs in {self.site.folder.logs}, Ctrl-C stops")
+
+    def start_servers(self) -> None:
+        """Start PostgreSQL and Valkey, or make sure that the given ones can be used. Tests need no more."""
+        python.refuse_old_python()
+        for name, module in (("postgres", postgres), ("valkey", valkey)):
+            service = SERVICES[name]
+            if service.is_given(self.site):
+                continue
+            self.screen.waiting([service.what])
+            module.prepare(self.site)
+            self._spawn(service)
+            self._await([name])
+            if name == "postgres":
+                postgres.make_roles(self.site)
+        if postgres.is_given(self.site):
+            findings = given.database_findings(self.site)
+            if findings:
+                raise Unusable(f"the given database is not ready: {findings[0]} (`manage.py doctor` prints the SQL)")
+        if valkey.is_given(self.site) and not valkey.answers(self.site.addresses["REDIS_URL"]):
+            raise Unusable("REDIS_URL: no server answers there")
 
     def stop_all(self) -> None:
         """Stop every child in order and leave no process behind."""
@@ -160,25 +180,6 @@ class Supervisor:
         return len(found) + len(strangers)
 
     # ── Starting ──────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _start_servers(self) -> None:
-        python.refuse_old_python()
-        for name, module in (("postgres", postgres), ("valkey", valkey)):
-            service = SERVICES[name]
-            if service.is_given(self.site):
-                continue
-            self.screen.waiting([service.what])
-            module.prepare(self.site)
-            self._spawn(service)
-            self._await([name])
-            if name == "postgres":
-                postgres.make_roles(self.site)
-        if postgres.is_given(self.site):
-            findings = given.database_findings(self.site)
-            if findings:
-                raise Unusable(f"the given database is not ready: {findings[0]} (`manage.py doctor` prints the SQL)")
-        if valkey.is_given(self.site) and not valkey.answers(self.site.addresses["REDIS_URL"]):
-            raise Unusable("REDIS_URL: no server answers there")
-
     def _spawn(self, service: Service) -> None:
         log = self.site.folder.log(service.name)
         process = service.command(self.site).start(log)

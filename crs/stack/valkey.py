@@ -41,7 +41,11 @@ def prepare(site: Site) -> None:
 
 def command(site: Site) -> Command:
     # The file, not the command line, holds the password.
-    return Command([str(binaries.valkey()), str(site.folder.secrets / "valkey.conf")], site.server_environment())
+    return Command(
+        [str(binaries.valkey()), str(site.folder.secrets / "valkey.conf")],
+        site.server_environment(),
+        dies_with_parent=not site.is_durable,
+    )
 
 
 def is_ready(site: Site, _age_s: float) -> bool:
