@@ -138,3 +138,8 @@ def engaged() -> QuerySet[KillSwitch]:
 def loss_limit(account_id: int) -> LossLimit | None:
     """Return how much an account may lose, or None when it has no limit."""
     return LossLimit.objects.filter(account_id=account_id).first()
+
+
+def api_keys() -> QuerySet[ApiKey]:
+    """Return every key that was ever made, newest first."""
+    return ApiKey.objects.select_related("desk").order_by("-id")

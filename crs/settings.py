@@ -96,12 +96,14 @@ INSTALLED_APPS = [
     "guardian",
     "ledger",
     "approvals",
+    "crs.portal.apps.PortalConfig",  # last: it gives other people's admin pages our look
 ]
 MIDDLEWARE = [
     "crs.api.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "crs.portal.middleware.AdminCSP",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -206,11 +208,18 @@ USE_I18N = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "中文")]
 LOCALE_PATHS = [BASE_DIR / "crs" / "locale"]
+FORMAT_MODULE_PATH = "crs.portal.formats"
 
 # ── Static files: from installed packages and crs/static, served by us ────────────────────────────────────────────────
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "crs" / "static"]
-WHITENOISE_USE_FINDERS = True  # from where they are installed: no second copy to keep fresh
+STATIC_ROOT = CRS_STATE_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "crs.portal.staticfiles.PortalStaticFiles"},
+}
+WHITENOISE_USE_FINDERS = CRS_PROCESS == "web"  # what was not collected comes from where it is installed
+WHITENOISE_MAX_AGE = 60
 
 # ── Site hardening ────────────────────────────────────────────────────────────────────────────────────────────────────
 PASSWORD_HASHERS = [
@@ -222,6 +231,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HARDENED  # a demo is plain loopback
@@ -242,6 +252,56 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
+}
+
+# ── The portal's theme (unfold): our own pages use the same colours, see crs/static/crs/portal.css ────────────────────
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "CRS",
+    "SITE_HEADER": "CRS",
+    "SITE_SUBHEADER": _("Control · Risk · Settlement"),
+    "SITE_SYMBOL": "shield",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "crs.portal.site.favicon"}],
+    "SHOW_LANGUAGES": True,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "GLOBAL_CALLBACK": "crs.portal.site.frame",
+    "DASHBOARD_CALLBACK": "crs.portal.cockpit.dashboard",
+    "ENVIRONMENT": "crs.portal.site.environment",
+    "ENVIRONMENT_TITLE_PREFIX": "crs.portal.site.title_prefix",
+    "STYLES": ["crs.portal.site.style_sheet"],
+    "SCRIPTS": ["crs.portal.site.script"],
+    "BORDER_RADIUS": "8px",
+    "SIDEBAR": {"navigation": "crs.portal.navigation.sidebar"},
+    "COMMAND": {"search_models": False, "show_history": True},
+    "COLORS": {
+        "base": {
+            "50": "#f6f7f9",
+            "100": "#eef0f3",
+            "200": "#e3e6eb",
+            "300": "#cfd5dd",
+            "400": "#8896a9",
+            "500": "#5f6b7d",
+            "600": "#475163",
+            "700": "#2b3749",
+            "800": "#243040",
+            "900": "#131a24",
+            "950": "#0c1118",
+        },
+        "primary": {
+            "50": "#eff7fd",
+            "100": "#dbecf9",
+            "200": "#b9dbf3",
+            "300": "#8bc4ea",
+            "400": "#69b7ea",
+            "500": "#2f8fd0",
+            "600": "#0f6ba8",
+            "700": "#0b5f94",
+            "800": "#0b4a73",
+            "900": "#0a3a5a",
+            "950": "#07263c",
+        },
+    },
 }
 
 # ── REST ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,12 +7,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from approvals import api as approvals_api
 from crs import health
 from crs.api import views
+from crs.portal.urls import routes as portal
 
 api_v1 = [
     path("time", views.TimeView.as_view()),
     *approvals_api.routes,
 ]
 urlpatterns = [
+    *portal,
     path("admin/", admin.site.urls),
     path("livez", health.livez),
     path("readyz", health.readyz),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -157,10 +158,11 @@ def decimal(value: Decimal | None, *, places: int | None = None, signed: bool = 
     return format_html('<span class="num">{}{}</span>', sign, text)
 
 
-def moment(at: datetime | None, *, age: bool = False) -> SafeString:
+def moment(at: datetime | None, *, age: bool = False, old: int = 0) -> SafeString:
     """Return a moment as ISO date and time in UTC; with `age`, portal.js shows how long ago it was instead.
 
-    The text never contains the present time, so that an unchanged fragment stays byte-equal (ETag, 304).
+    With `old`, an age above so many seconds turns red. The text never contains the present time, so that an unchanged
+    fragment stays byte-equal (ETag, 304).
     """
     if at is None:
         return nothing()
@@ -168,7 +170,11 @@ def moment(at: datetime | None, *, age: bool = False) -> SafeString:
     if not age:
         return format_html('<time class="num" datetime="{}">{}</time>', at.isoformat(), stamp)
     return format_html(
-        '<time class="num age" datetime="{}" data-at title="{} UTC">{}</time>', at.isoformat(), stamp, stamp[11:]
+        '<time class="num age" datetime="{}" data-at{} title="{} UTC">{}</time>',
+        at.isoformat(),
+        format_html(' data-old="{}"', old) if old else "",
+        stamp,
+        stamp[11:],
     )
 
 
@@ -178,6 +184,11 @@ def code(text: str, *, short: bool = False) -> SafeString:
         return nothing()
     shown = f"{text[:6]}…{text[-4:]}" if short and len(text) > 14 else text
     return format_html('<code class="key" title="{}">{}</code>', text, shown)
+
+
+def link(name: str, key: object, text: object) -> SafeString:
+    """Return a link to the admin page `name` (such as "admin:ledger_journal_change") of the row with this key."""
+    return format_html('<a class="cell-link" href="{}">{}</a>', reverse(name, args=[key]), text)
 
 
 def nothing() -> SafeString:

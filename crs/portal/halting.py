@@ -1,0 +1,116 @@
+"""Has it stopped? What is left?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from approvals import queries
+from approvals.rules import scope as scopes
+from crs.portal import reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from approvals.models import HaltRelease
+    from approvals.rules.scope import Scope
+    from execution.models import Order, Position
+
+T = TypeVar("T", "Order", "Position")
+ALLOWED_S = 60  # from the click to a proved stop (ENGINE.md, section 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done to stop: what, when it began, how long it took, and whether it went well."""
+
+    name: str
+    state: str
+    ms: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One halt from its first second: who, why, the steps so far, what is still open, and its release."""
+
+    scope: Scope
+    epoch: int
+    state: str  # ENGAGED, or SAFE once released
+    positions: str
+    reason: str
+    engaged_by: str
+    engaged_at: datetime
+    released_at: datetime | None
+    released_by: str
+    steps: tuple[Step, ...]
+    seconds: float | None
+    orders: tuple[Order, ...]
+    positions_open: tuple[Position, ...]
+    release: HaltRelease | None
+
+    @property
+    def is_engaged(self) -> bool:
+        return self.state == "ENGAGED"
+
+    @property
+    def done(self) -> int:
+        """How many steps went well."""
+        return sum(step.state == "DONE" for step in self.steps)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it changes any more."""
+        return not self.is_engaged
+
+    @property
+    def used_percent(self) -> float:
+        """How much of the allowed minute it took, in percent."""
+        return 100 * (self.seconds or 0) / ALLOWED_S
+
+
+def story(epoch: int) -> Story | None:
+    """Return the halt that was engaged under `epoch`, or None if there was none."""
+    events = list(queries.halt_events().filter(epoch=epoch))
+    engaged = next((event for event in reversed(events) if event.action == "ENGAGE"), None)
+    if engaged is None:
+        return None
+    scope = scopes.Scope(engaged.scope_type, engaged.scope_id)  # type: ignore[arg-type]  # the constraint knows the kinds
+    now = queries.kill_switch(scope)
+    assert now is not None, "an engaged scope has its row"
+    is_current = now.epoch == epoch and now.state == "ENGAGED"
+    receipt = next((event for event in events if event.action == "RECEIPT"), None)
+    steps = _steps(receipt.receipt["steps"] if receipt and receipt.receipt else [])
+    return Story(
+        scope=scope,
+        epoch=epoch,
+        state="ENGAGED" if is_current else "SAFE",
+        positions=now.positions if is_current else engaged.positions,
+        reason=engaged.reason,
+        engaged_by=engaged.actor,
+        engaged_at=engaged.at,
+        released_at=None if is_current else now.released_at,
+        released_by="" if is_current else now.released_by,
+        steps=steps,
+        seconds=(receipt.at - engaged.at).total_seconds() if receipt else None,
+        orders=_covered(scope, reach.open_orders()) if is_current else (),
+        positions_open=_covered(scope, reach.open_positions()) if is_current else (),
+        release=queries.open_releases().filter(kill_switch=now).first() if is_current else None,
+    )
+
+
+def _steps(written: Sequence[dict[str, Any]]) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            name=str(step.get("name", "")),
+            state="DONE" if step.get("ok") else "FAILED",
+            ms=step.get("ms"),
+            detail=str(step.get("detail", "")),
+        )
+        for step in written
+    )
+
+
+def _covered(scope: Scope, rows: Iterable[T]) -> tuple[T, ...]:
+    return tuple(row for row in rows if scopes.covers(scope, reach.subject(row)))

@@ -1,0 +1,97 @@
+"""Can I trust what I see? Parts of the machine, signs of life, and what is real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crs import health
+from guardian.models import Canary, Heartbeat
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.utils.functional import _StrPromise
+
+PART_WORDS: dict[str, _StrPromise] = {
+    "database": gettext_lazy("PostgreSQL"),
+    "role": gettext_lazy("Rights of the application"),
+    "migrations": gettext_lazy("Tables up to date"),
+    "valkey": gettext_lazy("Valkey"),
+    "gateway": gettext_lazy("Gateway"),
+    "worker": gettext_lazy("Workers"),
+    "beat": gettext_lazy("Timetable"),
+    "daemon": gettext_lazy("Relay and listener"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part that the desk depends on, and what was seen of it."""
+
+    name: str
+    is_ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """The last sign of life of a process or a queue."""
+
+    name: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """Something outside: REAL, DEMO (a stand-in of ours) or OFF, and why."""
+
+    name: str
+    mode: str
+    reason: str
+
+
+def facts() -> dict[str, Any]:
+    """Return everything that the health page shows; it asks each part anew."""
+    seen = parts()
+    return {
+        "parts": seen,
+        "down": [part for part in seen if not part.is_ok],
+        "signs": signs(),
+        "integrations": integrations(),
+    }
+
+
+def parts() -> list[Part]:
+    """Ask every part that `/readyz` asks. A part that does not answer costs at most its own time-out."""
+    return [
+        Part(str(PART_WORDS.get(name, name)), bool(seen["ok"]), str(seen["detail"]))
+        for name, seen in ((name, health.look(name)) for name in health.PARTS)
+    ]
+
+
+def signs() -> list[Sign]:
+    """Return the signs of life: processes by their heartbeat, queues by their canary."""
+    beats = [Sign(row.process, row.at, row.detail) for row in Heartbeat.objects.order_by("process")]
+    queues = [Sign(f"{_('queue')} {row.queue}", row.answered_at, "") for row in Canary.objects.order_by("queue")]
+    return beats + queues
+
+
+def integrations() -> list[Integration]:
+    """Return what stands outside and whether it is real. The gateway of a demo is ours and replays recorded bars."""
+    is_demo = settings.CRS_ENV == "demo"
+    replay = _("paper gateway: recorded bars of December 2017, or a synthetic path")
+    return [
+        Integration(
+            _("Gateway"),
+            "DEMO" if is_demo else "REAL",
+            replay if is_demo else _("given by GATEWAY_COMMAND_URL"),
+        ),
+        Integration("PostgreSQL", "REAL", _("the only truth")),
+        Integration("Valkey", "REAL", _("doorbells and the hot stream; nothing there is truth")),
+    ]

@@ -1,0 +1,26 @@
+"""What has changed since the page was opened? Parts of pages, polled with ETag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.views.decorators.http import require_GET
+
+from crs.portal import pages, permit, site
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@require_GET
+@permit.fragment
+def bar(request: HttpRequest) -> HttpResponse:
+    """Return the red bar of whatever is stopped."""
+    return pages.fragment(request, "crs/bar.html", **site.frame(request))
+
+
+@require_GET
+@permit.fragment
+def cockpit(request: HttpRequest) -> HttpResponse:
+    """Return the cockpit without its frame."""
+    return pages.fragment(request, "crs/cockpit.html")

@@ -1,0 +1,35 @@
+"""Who looks at the portal? One person per role, signed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.conf import LazySettings
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: LazySettings) -> None:
+    """Hash like a test; nobody attacks these people."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+
+@pytest.fixture
+def signed_in(db: None) -> Callable[..., Client]:
+    """Return a browser of somebody with these roles; without a name it is the first role's."""
+
+    def sign_in(*roles: str, name: str = "") -> Client:
+        person, _ = User.objects.get_or_create(username=name or (roles[0] if roles else "nobody"), is_staff=True)
+        person.groups.set(Group.objects.filter(name__in=roles))
+        browser = Client()
+        browser.force_login(person)
+        return browser
+
+    return sign_in
