@@ -56,6 +56,7 @@ class Row:
 TIMETABLE = (
     # The canary of each queue: the supervisor starts a worker again whose canaries fall silent.
     *(Row("guardian.canary", every_s=5, arguments=(queue,), queue=queue) for queue in QUEUES.values()),
+    Row("approvals.forget_answers", every_s=3_600),
 )
 
 
