@@ -14,9 +14,11 @@ from pathlib import Path
 import zmq
 import zmq.auth
 
+from guardian.gateway.codes import Refused
 from guardian.gateway.faults import fault
 from guardian.gateway.journal import Journal, JournalDamaged, JournalHeld
-from guardian.gateway.protocol import ACTIONS, Refused, read_keys, read_payload
+from guardian.gateway.payloads import ACTIONS, read_payload
+from guardian.gateway.protocol import read_keys
 from guardian.gateway.server import InterfaceRefused, Server, clock
 from guardian.gateway.venue import GATEWAY_ID, Venue
 

@@ -10,9 +10,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from guardian.gateway import wire
-from guardian.gateway.book import DONE, DONE_PARTIAL, MARKET_CLOSED, OFF_QUOTES, SIDES, WHOLE, Order, Split
+from guardian.gateway.codes import Refused
 from guardian.gateway.faults import fault
-from guardian.gateway.protocol import VERSION, Refused, moment_of
+from guardian.gateway.payloads import moment_of
+from guardian.gateway.protocol import VERSION
+from guardian.gateway.replay import SYNTHETIC
+from guardian.gateway.rows import DONE, DONE_PARTIAL, MARKET_CLOSED, OFF_QUOTES, SIDES, WHOLE, Order, Split
 from guardian.gateway.symbols import SYMBOLS
 from guardian.gateway.venue import PROGRAM, SERVER, Latch, Now, Running, Venue, receipt
 
@@ -49,19 +52,17 @@ def identity(running: Running) -> dict[str, Any]:
 
 def symbol_info(venue: Venue, request: Request, _now: Now) -> dict[str, Any]:
     """Return the terms of a symbol, and whether its path is invented."""
-    running = venue.account(request.account_id)
-    track = running.replay.tracks.get(request.payload["symbol"])
-    if track is None:
-        raise Refused("UNKNOWN_SYMBOL", f"this account trades {', '.join(running.terms['replay']['symbols'])}")
-    return track.spec.info(is_synthetic=track.bars.source == "synthetic", source=track.bars.source)
+    running, name = venue.account(request.account_id), request.payload["symbol"]
+    _refuse_unknown_symbol(running, name)
+    source = running.terms["sources"][name]
+    return SYMBOLS[name].info(is_synthetic=source == SYNTHETIC, source=source)
 
 
 # ── Orders ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def order_open(venue: Venue, request: Request, now: Now) -> dict[str, Any]:
     """Open a position or place a pending order; refused under a halt, with an old epoch, in a closed market."""
     running, wish = _open_account(venue, request), request.payload
-    if wish["symbol"] not in running.replay.tracks:
-        raise Refused("UNKNOWN_SYMBOL", f"this account trades {', '.join(running.terms['replay']['symbols'])}")
+    _refuse_unknown_symbol(running, wish["symbol"])
     if not running.book.reduces(wish["symbol"], SIDES[wish["type"]], wish["volume"]):
         if latch := venue.is_halted(running.book.login, wish["symbol"], wish["magic"]):
             raise Refused("KILL_SWITCH_ENGAGED", f"halted: {latch.scope}", data={"epoch": venue.epoch})
@@ -148,16 +149,21 @@ def _open_account(venue: Venue, request: Request) -> Running:
     return running
 
 
+def _refuse_unknown_symbol(running: Running, symbol: str) -> None:
+    if symbol not in running.terms["sources"]:
+        raise Refused("UNKNOWN_SYMBOL", f"this account trades {', '.join(running.terms['sources'])}")
+
+
 def _refuse_closed_market(symbol: str, running: Running, now: Now) -> None:
     if not SYMBOLS[symbol].hours.is_open(running.venue_time(now)):
         raise Refused("MARKET_CLOSED", f"{symbol} does not trade now", retcode=MARKET_CLOSED)
-    if symbol not in running.quotes:
+    if symbol not in running.quotes or symbol not in running.replay.tracks:
         raise Refused("MT5_ORDER_FAILED", "no quote yet", retcode=OFF_QUOTES)
 
 
 def _refuse_dead_feed(running: Running, symbol: str, now: Now) -> None:
-    quote, period = running.quotes.get(symbol), running.replay.tracks[symbol].bars.period
-    hours = SYMBOLS[symbol].hours
+    quote, track = running.quotes.get(symbol), running.replay.tracks.get(symbol)
+    hours, period = SYMBOLS[symbol].hours, track.bars.period if track else 0
     if quote and hours.is_open(quote.at) and running.venue_time(now) - quote.at > DEAD_FEED_BARS * period:
         raise Refused("MT5_ORDER_FAILED", "no quote: the feed is dead", retcode=OFF_QUOTES)
 
@@ -271,7 +277,7 @@ def _halt(venue: Venue, running: Running, latch: Latch, now: Now, data: dict[str
     inside = [row for row in book.positions.values() if latch.covers(login, row.symbol, row.magic)]
     data["total_positions"] += len(inside)
     for position in inside if latch.positions == "CLOSE" else ():
-        if SYMBOLS[position.symbol].hours.is_open(at):
+        if position.symbol in running.replay.tracks and SYMBOLS[position.symbol].hours.is_open(at):
             quote, deals_before = running.quotes[position.symbol], len(book.deals)
             book.close(position, position.volume, quote=quote, at=at, reason="KILL_SWITCH", comment=latch.scope[:31])
             data["positions_closed"] += 1
@@ -298,7 +304,7 @@ def account_open(venue: Venue, request: Request, now: Now) -> dict[str, Any]:
         "replay": {
             "start": moment_of(running.replay.start), "speed": running.replay.speed, "seed": payload["replay"]["seed"],
             "symbols": [
-                {"symbol": name, "synthetic": track.bars.source == "synthetic", "source": track.bars.source}
+                {"symbol": name, "synthetic": track.bars.source == SYNTHETIC, "source": track.bars.source}
                 for name, track in running.replay.tracks.items()
             ],
         },

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from crs.kernel.money import InexactAmount, units_of
-from guardian.gateway.protocol import PRICE_DECIMALS, Refused, micros_of
+from guardian.gateway.codes import Refused
+from guardian.gateway.payloads import PRICE_DECIMALS, micros_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,147 +8,37 @@ of them (journal.py). Loading the rows again gives the same account.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from crs.kernel.money import share_half_up
-from guardian.gateway.protocol import Refused
+from guardian.gateway import market
+from guardian.gateway.codes import Refused
+from guardian.gateway.rows import (
+    BUY,
+    NO_MONEY,
+    OFF_QUOTES,
+    PER_CENT,
+    PER_MICRO,
+    SELL,
+    SIDES,
+    WHOLE,
+    Deal,
+    Figures,
+    Order,
+    Position,
+    Quote,
+    Split,
+    Tickets,
+)  # fmt: skip
 from guardian.gateway.symbols import LOT, SYMBOLS, SymbolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import date
 
-BUY, SELL = "BUY", "SELL"
-SIDES: Final = {"BUY": 1, "BUY_LIMIT": 1, "BUY_STOP": 1, "SELL": -1, "SELL_LIMIT": -1, "SELL_STOP": -1}
-DONE, DONE_PARTIAL, REQUOTE, REJECT, INVALID_PRICE = 10_009, 10_010, 10_004, 10_006, 10_015
-INVALID_STOPS, MARKET_CLOSED, NO_MONEY, OFF_QUOTES, UNSUPPORTED_FILLING = 10_016, 10_018, 10_019, 10_021, 10_030
-# 10⁻⁸ of a price times 10⁻⁸ lots, in cents.
-PER_CENT: Final = 10**14
-PER_MICRO: Final = 10**10
 STOP_OUT_LEVEL_BPS: Final = 5_000  # equity below half of the margin: the venue closes, the largest loss first
 
-
-class Quote(NamedTuple):
-    """What the venue offers now: sell at `bid`, buy at `ask`; `at` is the tick's moment on the venue clock."""
-
-    bid: int
-    ask: int
-    at: int
-
-
-@dataclass(slots=True)
-class Order:
-    """One order and its state: PLACED, FILLED, PARTIAL (the rest is cancelled), CANCELLED or REJECTED."""
-
-    order: int
-    key: str | None
-    position_id: int
-    symbol: str
-    type: str
-    volume: int
-    filled: int
-    price: int | None
-    sl: int | None
-    tp: int | None
-    magic: int
-    comment: str
-    filling: str
-    decision_id: str
-    state: str
-    reason: str
-    time: int
-    time_done: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deal:
-    """One execution, or one booking of cash; never changed. `profit`, `commission`, `fee` and `swap` are cents as they
-    move the balance: a cost is negative. `notional` is price × contract size × volume in millionths of the currency."""
-
-    deal: int
-    order: int
-    position_id: int
-    entry: str
-    type: str
-    reason: str
-    symbol: str
-    volume: int
-    price: int
-    notional: int
-    profit: int
-    commission: int
-    fee: int
-    swap: int
-    magic: int
-    comment: str
-    time: int
-
-    @property
-    def cash(self) -> int:
-        """What the deal moves the balance (a CREDIT: the credit) by."""
-        return self.profit + self.commission + self.fee + self.swap
-
-
-@dataclass(slots=True)
-class Position:
-    """An open position; `price` is the mean of its opening deals, `swap` the cents accrued and not yet charged."""
-
-    position_id: int
-    symbol: str
-    type: str
-    volume: int
-    price: int
-    sl: int | None
-    tp: int | None
-    swap: int
-    magic: int
-    comment: str
-    time: int
-
-    @property
-    def side(self) -> int:
-        """+1 for a long, −1 for a short position."""
-        return 1 if self.type == BUY else -1
-
-
-@dataclass(slots=True)
-class Tickets:
-    """The next free numbers of a gateway. Deals, orders and positions count apart: nobody may take one for another."""
-
-    deal: int = 50_000_001
-    order: int = 20_000_001
-    position: int = 70_000_001
-    login: int = 900_001
-
-    def take(self, kind: str) -> int:
-        """Return the next number of a kind."""
-        number: int = getattr(self, kind)
-        setattr(self, kind, number + 1)
-        return number
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The account in cents, by liquidation marks. `level_bps` is None without margin."""
-
-    balance: int
-    credit: int
-    equity: int
-    margin: int
-    free_margin: int
-    level_bps: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """How the market takes an order: in how many deals, and which share of it at all."""
-
-    parts: int = 1
-    share_bps: int = 10_000
-
-
-WHOLE: Final = Split()
 Row = TypeVar("Row", Order, Deal, Position)
 
 
@@ -215,7 +105,7 @@ class Account:
     def profit(self, position: Position, quote: Quote) -> int:
         """Return what closing the whole position now would realise, in cents, accrued swap apart."""
         mark = quote.bid if position.side > 0 else quote.ask
-        return gain(position, position.volume, mark)
+        return market.gain(position, position.volume, mark)
 
     def figures(self, quotes: Mapping[str, Quote]) -> Figures:
         """Return balance, equity and margin: longs at the bid, shorts at the ask, each position rounded to the cent."""
@@ -249,14 +139,14 @@ class Account:
         if spec.name not in quotes:
             raise Refused("MT5_ORDER_FAILED", "no quote yet", retcode=OFF_QUOTES)
         quote = quotes[spec.name]
-        _refuse_volume(spec, wish["volume"])
-        _refuse_filling(wish["filling"], is_market=is_market, split=split)
+        market.refuse_volume(spec, wish["volume"])
+        market.refuse_filling(wish["filling"], is_market=is_market, split=split)
         if wish["reduce_only"] and not self.reduces(spec.name, side, wish["volume"]):
             raise Refused("INVALID_VOLUME", "reduce_only: there is no such opposite position to lessen")
-        entry = (quote.ask if side > 0 else quote.bid) if is_market else _refuse_trigger(spec, wish, quote)
+        entry = (quote.ask if side > 0 else quote.bid) if is_market else market.refuse_trigger(spec, wish, quote)
         if is_market:
-            _refuse_deviation(spec, wish, entry)
-        _refuse_stops(spec, side, wish, quote if is_market else Quote(entry, entry, at))
+            market.refuse_deviation(spec, wish, entry)
+        market.refuse_stops(spec, side, wish, quote if is_market else Quote(entry, entry, at))
         if is_market and not self.reduces(spec.name, side, wish["volume"]):  # noqa: SIM102 — costs are looked at last
             if self._lacks_margin(spec, wish["volume"], entry, quotes):
                 raise Refused("MT5_ORDER_FAILED", "not enough free margin", retcode=NO_MONEY)
@@ -278,7 +168,7 @@ class Account:
         """Close `volume` of a position at the market and return the closing order. Raises `Refused` on the volume."""
         spec = SYMBOLS[position.symbol]
         if volume != position.volume:
-            _refuse_volume(spec, volume)
+            market.refuse_volume(spec, volume)
         if volume > position.volume:
             raise Refused("INVALID_VOLUME", "more than the position holds")
         price = quote.bid if position.side > 0 else quote.ask
@@ -313,10 +203,10 @@ class Account:
         """Trigger stops, takes, pending orders and the stop-out after a tick; return whether anything happened."""
         quote, before = quotes[symbol], self._tickets.order + self._tickets.deal
         for position in [row for row in self.positions.values() if row.symbol == symbol]:
-            if reason := _triggered(position, quote):
+            if reason := market.triggered(position, quote):
                 self.close(position, position.volume, quote=quote, at=at, reason=reason)
         rejected = False
-        for order in [row for row in self.placed.values() if row.symbol == symbol and _reached(row, quote)]:
+        for order in [row for row in self.placed.values() if row.symbol == symbol and market.reached(row, quote)]:
             price = quote.ask if SIDES[order.type] > 0 else quote.bid
             reason = "KILL_SWITCH_ENGAGED" if is_halted(order) else ""
             if not reason and self._lacks_margin(SYMBOLS[symbol], order.volume, price, quotes):
@@ -361,7 +251,7 @@ class Account:
         """Execute an order at `price` and worse: one deal for each level of the book that it takes."""
         spec = SYMBOLS[order.symbol]
         position = closing or self._netted(order.symbol)
-        for volume, level in _slices(spec, order.volume, split):
+        for volume, level in market.slices(spec, order.volume, split):
             at_price = max(price + SIDES[order.type] * level * spec.spread * spec.point, spec.point)
             position = self._execute(order, position, volume, at_price, at=at)
             order.filled += volume
@@ -382,10 +272,11 @@ class Account:
                 position.price * held + price * volume, numerator=1, denominator=held + volume
             )  # fmt: skip
             position.volume = held + volume
+            position.sl, position.tp = order.sl or position.sl, order.tp or position.tp
             self._deal(order, "IN", volume, price, at=at)
         else:
             closed = min(volume, position.volume)
-            profit = gain(position, closed, price)
+            profit = market.gain(position, closed, price)
             swap = share_half_up(position.swap, numerator=closed, denominator=position.volume)
             position.volume, position.swap = position.volume - closed, position.swap - swap
             entry = "OUT" if closed == volume else "INOUT"
@@ -422,82 +313,5 @@ class Account:
         return self._margin(spec, volume, price) > self.figures(quotes).free_margin
 
 
-def gain(position: Position, volume: int, price: int) -> int:
-    """Return the profit of closing `volume` of a position at `price`, in cents, halves away from zero."""
-    moved = (price - position.price) * position.side * SYMBOLS[position.symbol].contract_size
-    return share_half_up(moved, numerator=volume, denominator=PER_CENT)
-
-
 def _row(kind: type[Row], row: Mapping[str, Any]) -> Row:
     return kind(**{column.name: row[column.name] for column in fields(kind)})
-
-
-def _slices(spec: SymbolSpec, volume: int, split: Split) -> list[tuple[int, int]]:
-    """Return (volume, level) of each execution: as deep as the book is at each price, in as many parts as asked."""
-    step = spec.volume_step
-    left = volume if split.share_bps == 10_000 else max(volume * split.share_bps // 10_000 // step * step, step)
-    most = spec.depth
-    if split.parts > 1:
-        most = min(most, max(left // split.parts // step * step, step))
-    slices: list[tuple[int, int]] = []
-    taken = 0
-    while left:
-        part = left if split.parts > 1 and len(slices) == split.parts - 1 and left <= spec.depth else min(left, most)
-        slices.append((part, taken // spec.depth))
-        taken, left = taken + part, left - part
-    return slices
-
-
-def _triggered(position: Position, quote: Quote) -> str:
-    price = quote.bid if position.side > 0 else quote.ask
-    if position.sl is not None and (price - position.sl) * position.side <= 0:
-        return "SL"
-    if position.tp is not None and (price - position.tp) * position.side >= 0:
-        return "TP"
-    return ""
-
-
-def _reached(order: Order, quote: Quote) -> bool:
-    assert order.price is not None
-    side = SIDES[order.type]
-    price = quote.ask if side > 0 else quote.bid
-    ahead = (price - order.price) * side
-    return ahead <= 0 if order.type.endswith("LIMIT") else ahead >= 0
-
-
-def _refuse_volume(spec: SymbolSpec, volume: int) -> None:
-    if not spec.volume_min <= volume <= spec.volume_max or volume % spec.volume_step:
-        raise Refused("INVALID_VOLUME", "outside the symbol's minimum, maximum or step", retcode=10_014)
-
-
-def _refuse_filling(filling: str, *, is_market: bool, split: Split) -> None:
-    allowed = ("FOK", "IOC") if is_market else ("RETURN", "IOC")
-    if filling not in allowed:
-        raise Refused("UNSUPPORTED_FILLING", f"one of {', '.join(allowed)}", retcode=UNSUPPORTED_FILLING)
-    if filling == "FOK" and split.share_bps < 10_000:
-        raise Refused("MT5_ORDER_FAILED", "the market does not fill the whole order", retcode=REJECT)
-
-
-def _refuse_deviation(spec: SymbolSpec, wish: Mapping[str, Any], entry: int) -> None:
-    if wish["price"] is not None and abs(entry - wish["price"]) > wish["deviation"] * spec.point:
-        raise Refused("MT5_ORDER_FAILED", f"requote: {spec.price_text(entry)}", retcode=REQUOTE)
-
-
-def _refuse_trigger(spec: SymbolSpec, wish: Mapping[str, Any], quote: Quote) -> int:
-    """Return the price of a pending order, on its own side of the market and a stops level away from it."""
-    price, side = wish["price"], SIDES[wish["type"]]
-    if price is None or price % spec.point:
-        raise Refused("INVALID_VALUE", "a pending order has a price of the symbol's digits", retcode=INVALID_PRICE)
-    market = quote.ask if side > 0 else quote.bid
-    ahead = (price - market) * side * (-1 if wish["type"].endswith("LIMIT") else 1)
-    if ahead < spec.stops_level * spec.point:
-        raise Refused("INVALID_VALUE", "the price is on the wrong side of the market", retcode=INVALID_PRICE)
-    return int(price)
-
-
-def _refuse_stops(spec: SymbolSpec, side: int, wish: Mapping[str, Any], quote: Quote) -> None:
-    away = spec.stops_level * spec.point
-    market = quote.bid if side > 0 else quote.ask
-    for stop, direction in ((wish["sl"], -side), (wish["tp"], side)):
-        if stop is not None and (stop % spec.point or (stop - market) * direction < away):
-            raise Refused("INVALID_STOPS", "a stop stands on the wrong side or too near", retcode=INVALID_STOPS)

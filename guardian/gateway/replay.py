@@ -24,6 +24,7 @@ SCAN = 15 * 60 * 1_000_000  # sessions begin and end on a quarter of an hour
 HOUR = 3_600 * 1_000_000
 TICKS_PER_BAR_MIN = 4  # open, high, low, close
 MASK = 2**64 - 1
+SYNTHETIC = "synthetic"  # the source of a path that no file holds
 
 
 class Tick(NamedTuple):
@@ -59,7 +60,7 @@ class Recorded:
 class Walk:
     """A wholly synthetic path: hourly bars of a seeded random walk, without end, while the market is open."""
 
-    source, period = "synthetic", HOUR
+    source, period = SYNTHETIC, HOUR
 
     def __init__(self, spec: SymbolSpec, *, start: int, seed: int) -> None:
         assert spec.walk_start > 0, f"{spec.name} has no synthetic path"

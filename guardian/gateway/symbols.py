@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from crs.kernel.money import text_of
-from guardian.gateway.protocol import FILLINGS, PRICE_DECIMALS, VOLUME_DECIMALS
+from guardian.gateway.payloads import FILLINGS, PRICE_DECIMALS, VOLUME_DECIMALS
 
 LOT: Final = 10**VOLUME_DECIMALS
 NEW_YORK: Final = ZoneInfo("America/New_York")

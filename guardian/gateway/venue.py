@@ -6,20 +6,25 @@ ticks to publish. `Now` carries both clocks: the monotonic one drives replays, t
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from guardian.gateway import bars, wire
-from guardian.gateway.book import Account, Order, Quote, Tickets
+from guardian.gateway.book import Account
+from guardian.gateway.codes import Refused
 from guardian.gateway.faults import Faults
-from guardian.gateway.protocol import Refused, moment_of
+from guardian.gateway.payloads import moment_of
 from guardian.gateway.replay import Bars, Recorded, Replay, Tick, Track, Walk, default_rate
+from guardian.gateway.rows import Order, Quote, Tickets
 from guardian.gateway.symbols import SYMBOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 GATEWAY_ID: Final = "PAPER"
 SERVER: Final = "CRS-Paper"
@@ -124,6 +129,8 @@ class Venue:
 
         Raises `Refused` when there is no such market."""
         tracks = {} if is_closed else self._tracks(terms["replay"])
+        if tracks:
+            terms["sources"] = {name: track.bars.source for name, track in tracks.items()}
         book = Account(
             login=terms["login"], margin_mode=terms["margin_mode"], leverage=terms["leverage"], tickets=self.tickets
         )
@@ -277,10 +284,20 @@ class Venue:
             saved = 0 if running.is_closed else clocks.get(str(running.book.login), 0)
             running.elapsed_ns = max(running.elapsed_ns, saved)
             self.catch_up(running, now)
+            for position in running.book.positions.values():  # of an account whose market is gone
+                running.quotes.setdefault(position.symbol, Quote(position.price, position.price, position.time))
+
+    def _restart(self, terms: dict[str, Any], *, is_closed: bool, now: Now) -> None:
+        """Make a journaled account again; one whose files were taken away has no market, and the others go on."""
+        try:
+            self.start(terms, now=now, is_closed=is_closed)
+        except Refused as refused:
+            log.warning("login %s has no market any more: %s", terms["login"], refused.message)
+            self.start(terms, now=now, is_closed=True)
 
     def _restore(self, record: dict[str, Any], closed: set[int], now: Now) -> None:
         if terms := record.get("terms"):
-            self.start(terms, now=now, is_closed=terms["login"] in closed)
+            self._restart(terms, is_closed=terms["login"] in closed, now=now)
         for login, rows in record.get("rows", {}).items():
             self.accounts[int(login)].book.load(rows)
         for login, elapsed in record.get("clock", {}).items():

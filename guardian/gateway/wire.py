@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crs.kernel.money import share_half_up, text_of
-from guardian.gateway.protocol import CASH_DECIMALS, NOTIONAL_DECIMALS, moment_of
+from guardian.gateway.payloads import CASH_DECIMALS, NOTIONAL_DECIMALS, moment_of
 from guardian.gateway.symbols import SYMBOLS, SymbolSpec, volume_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from guardian.gateway.book import Account, Deal, Figures, Order, Position, Quote
+    from guardian.gateway.book import Account
     from guardian.gateway.replay import Tick
+    from guardian.gateway.rows import Deal, Figures, Order, Position, Quote
 
 
 def cash(cents: int) -> str:
