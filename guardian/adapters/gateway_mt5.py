@@ -148,7 +148,7 @@ class _Link:
 
 def _connected(socket: zmq.Socket[bytes], url: str, address: Address) -> zmq.Socket[bytes]:
     socket.setsockopt(zmq.LINGER, 0)
-    if socket.socket_type == zmq.DEALER:
+    if socket.type == zmq.DEALER:
         # A request waits for a connection with us and not in a queue: what cannot be written was provably not sent.
         socket.setsockopt(zmq.IMMEDIATE, 1)
     socket.setsockopt(zmq.RECONNECT_IVL, 50)

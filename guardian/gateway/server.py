@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BATCH: Final = 256  # requests of one turn: they share an fsync, and ticks wait no longer than that
 CLOCK_SAVE_NS: Final = 1_000_000_000
-IDLE_MS: Final = 1_000
+IDLE_MS: Final = 250  # how long a signal to stop may wait
 
 
 class InterfaceRefused(Exception):

@@ -269,7 +269,7 @@ def never(_: Order) -> bool:
     ],
 )
 def test_the_venue_closes_at_a_stop_by_a_deal_of_its_own(
-    side: str, stops: dict[str, str], bids: list[str], reason: str, price: str
+    side: str, stops: dict[str, Any], bids: list[str], reason: str, price: str
 ) -> None:
     book = account()
     send(book, side=side, **stops)

@@ -31,7 +31,8 @@ def track(spec: Any, start: str, *, speed: int = 3_600, rate: int = 8, seed: int
 
 def until(source: Track, end: str) -> list[Tick]:
     """Return every tick up to a moment."""
-    last, ticks = micros_of(end), []
+    last = micros_of(end)
+    ticks: list[Tick] = []
     while (tick := source.tick(len(ticks) + 1)) and tick.venue_time <= last:
         ticks.append(tick)
     return ticks

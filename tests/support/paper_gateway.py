@@ -121,7 +121,9 @@ def order(symbol: str = "BTCUSD.s", side: str = "BUY", volume: str = "0.01", **w
 
 
 def trade(wire: BlockingWire, login: str, wish: dict[str, Any], **call: Any) -> Answer:
-    """Send an order under a fresh key, unless `idempotency_key` is given."""
+    """Send an order under a fresh key and the gateway's own epoch, unless they are given."""
+    if "kill_epoch" not in call:
+        call["kill_epoch"] = wire.ping().epoch
     return wire.call("ORDER_OPEN", login, wish, **{"idempotency_key": key(), **call})
 
 

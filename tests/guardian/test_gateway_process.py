@@ -1,0 +1,287 @@
+"""Does the gateway survive `kill -9`, and does it refuse to stand where it may not?"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import zmq
+import zmq.auth
+
+from guardian.adapters.gateway_mt5 import (
+    Address,
+    BlockingWire,
+    GatewayRejected,
+    GatewaySilent,
+    GatewayUnreachable,
+    TickFeed,
+    accepted,
+)
+from guardian.gateway.server import InterfaceRefused, refuse_interface
+from tests.guardian.gateway_contract import FAR_AHEAD, LONG_AGO
+from tests.support.paper_gateway import PaperGateway, close, eventually, key, open_account, order, replay, trade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[PaperGateway]:
+    gateway = PaperGateway(tmp_path).start()
+    yield gateway
+    gateway.stop()
+
+
+def test_after_kill_9_it_knows_every_key_order_and_position_and_its_clock_goes_on(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, "BTCUSD.s", "EURUSD.s", "XAUUSD.s")
+        feed = TickFeed(gateway.address)
+        feed.follow(login)
+        wishes = {key(): order(symbol) for symbol in ("BTCUSD.s", "EURUSD.s", "XAUUSD.s") * 2}
+        sent = {one: trade(wire, login, wish, idempotency_key=one) for one, wish in wishes.items()}
+        assert {answer.status for answer in sent.values()} == {"OK"}
+        stopped = trade(wire, login, order(sl="100.00"))
+        placed = trade(wire, login, order(side="BUY_LIMIT", price="100.00", filling="RETURN"))
+        refused = key()
+        trade(wire, login, order(volume="0.0001"), idempotency_key=refused)
+        accepted(close(wire, login, next(iter(sent.values())).data["position_id"]))
+        halt = {"scope": "SYMBOL:XAUUSD.s", "symbol": "XAUUSD.s", "epoch": 7, "positions": "KEEP", "reason": "drill"}
+        accepted(wire.call("KILL_SWITCH", login, halt, idempotency_key=key()))
+
+        def bitcoin() -> list[int]:
+            return [tick.seq for _, tick in feed.receive(500) if tick.symbol == "BTCUSD.s"]
+
+        before = eventually(bitcoin)
+        first = (wire.positions(login), wire.history(login, start=LONG_AGO, end=FAR_AHEAD), wire.account(login))
+
+        gateway.kill()
+        with pytest.raises((GatewayUnreachable, GatewaySilent)):
+            wire.ping(timeout_ms=200)
+        gateway.start()
+
+        assert wire.ping().epoch == 7
+        again = (wire.positions(login), wire.history(login, start=LONG_AGO, end=FAR_AHEAD), wire.account(login))
+        fixed = ("position_id", "volume", "open_price", "sl", "magic", "opened_at", "type")
+        assert [[getattr(row, name) for name in fixed] for row in again[0]] == [
+            [getattr(row, name) for name in fixed] for row in first[0]
+        ]
+        assert (again[1].deals, again[1].orders) == (first[1].deals, first[1].orders)
+        assert again[2].balance == first[2].balance
+        for one, wish in wishes.items():
+            assert wire.order_query(login, key=one).state == "FILLED"
+            assert trade(wire, login, wish, idempotency_key=one).data == sent[one].data
+        assert wire.order_query(login, key=refused).code == "INVALID_VOLUME"
+        assert wire.order_query(login, order=placed.data["order"]).state == "PLACED"
+        assert stopped.data["position_id"] in [row.position_id for row in again[0]]
+        assert trade(wire, login, order("XAUUSD.s")).code == "KILL_SWITCH_ENGAGED"
+        assert trade(wire, login, order("BTCUSD.s")).status == "OK"
+        assert again[2].venue_at >= max(row.venue_at for row in first[1].deals)
+        # The replay stood still while the gateway was down: no number is skipped, its last second may come twice.
+        assert eventually(bitcoin)[0] <= before[-1] + 1
+        assert open_account(wire, "BTCUSD.s") > login
+        feed.close()
+
+
+def test_ticks_are_the_same_after_a_restart(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, "BTCUSD.s", ticks_per_second=50, speed=60)
+        feed = TickFeed(gateway.address)
+        feed.follow(login)
+        told: dict[int, Any] = {}
+
+        def listen(until: int) -> None:
+            deadline = time.monotonic() + 15
+            while len(told) < until and time.monotonic() < deadline:
+                for _, tick in feed.receive(200):
+                    quote = (tick.bid, tick.ask, tick.venue_us)
+                    assert told.setdefault(tick.seq, quote) == quote, "a number told twice is told alike"
+
+        listen(70)
+        gateway.kill()
+        gateway.start()
+        listen(160)
+        feed.close()
+    assert sorted(told) == list(range(min(told), min(told) + len(told))), "no number is missing"
+
+
+def test_a_request_that_waited_when_it_died_was_never_carried_out(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, "BTCUSD.s", faults=[{"kind": "DELAY", "actions": ["ORDER_OPEN"], "ms": 60_000}])
+        waiting = key()
+        with pytest.raises(Exception, match="not answered"):
+            trade(wire, login, order(), idempotency_key=waiting, timeout_ms=100)
+        gateway.kill()
+        gateway.start()
+        report = wire.order_query(login, key=waiting)
+        assert (report.state, report.code) == ("REJECTED", "MT5_NOT_CONNECTED")
+        assert wire.positions(login) == ()
+
+
+def test_a_closed_account_stands_still_and_keeps_its_history(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, "BTCUSD.s")
+        opened = accepted(trade(wire, login, order()))
+        refused = wire.call("ACCOUNT_CLOSE", login, {}, idempotency_key=key())
+        assert (refused.status, refused.code) == ("REJECTED", "ACCOUNT_ERROR")
+        accepted(close(wire, login, opened["position_id"]))
+        accepted(wire.call("ACCOUNT_CLOSE", login, {}, idempotency_key=key()))
+        figures = wire.account(login)
+        assert trade(wire, login, order()).code == "ACCOUNT_ERROR"
+        gateway.kill()
+        gateway.start()
+        assert wire.account(login) == figures, "the clock of a closed account stands"
+        assert len(wire.history(login, start=LONG_AGO, end=FAR_AHEAD).deals) == 3
+        assert wire.symbol_info(login, "BTCUSD.s").stated["source"] == "BTCUSD_1h.csv"
+
+
+def test_cash_of_every_kind_is_a_deal(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, deposit="100.00")
+        for kind, amount in (("CORRECTION", "-1.23"), ("CREDIT", "50.00"), ("CHARGE", "-0.50"), ("BALANCE", "10.00")):
+            wish = {"type": kind, "amount": amount, "comment": kind}
+            accepted(wire.call("ACCOUNT_ADJUST", login, wish, idempotency_key=key()))
+        figures = wire.account(login)
+        assert (figures.balance, figures.credit, figures.equity) == (108_270_000, 50_000_000, 158_270_000)
+        types = [deal.type for deal in wire.history(login, start=LONG_AGO, end=FAR_AHEAD).deals]
+        assert types == ["BALANCE", "CORRECTION", "CREDIT", "CHARGE", "BALANCE"]
+
+
+def test_an_own_file_is_replayed_and_a_bad_one_named(gateway: PaperGateway, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    file = mine / "XAUUSD_1h.csv"
+    file.write_text("time,open,high,low,close,volume\n2017-12-20T00:00:00Z,1262,1266,1260,1264.5,\n")
+    with gateway.wire() as wire:
+        login = open_account(wire, "XAUUSD.s", data=str(mine))
+        assert wire.symbol_info(login, "XAUUSD.s").is_synthetic is False
+        wish = {"currency": "USD", "deposit": "1.00"}
+        file.write_text("time,open,high,low,close,volume\n2017-12-20T00:00:00Z,1262,1261,1260,1264.5,\n")
+        for terms, said in (
+            (replay("XAUUSD.s", data=str(mine)), "line 2: high is the highest"),
+            (replay("BTCUSD.s", data=str(mine)), "has no BTCUSD_<period>.csv"),
+            (replay("BTCUSD.s", data=str(tmp_path / "none")), "is no folder"),
+            (replay("GBPUSD.s"), "this gateway offers"),
+            (replay("EURUSD.s") | {"start": "2018-12-20T00:00:00Z"}, "no bar at the start"),
+        ):
+            answer = wire.call("ACCOUNT_OPEN", "", {**wish, "replay": terms}, idempotency_key=key())
+            assert answer.status == "REJECTED"
+            assert said in answer.message
+        file.unlink()
+        gateway.kill()
+        gateway.start()
+        assert wire.account(login).balance == 10_000_000_000, "its files are gone; the gateway and the money are not"
+
+
+def test_gold_says_that_it_is_invented(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, "XAUUSD.s", "BTCUSD.s")
+        assert wire.symbol_info(login, "XAUUSD.s").is_synthetic is True
+        assert wire.symbol_info(login, "BTCUSD.s").is_synthetic is False
+
+
+def test_a_closed_market_takes_no_order(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire:
+        login = open_account(wire, "EURUSD.s", "BTCUSD.s", start="2017-12-16T12:00:00Z", speed=1)  # a Saturday
+        assert trade(wire, login, order("EURUSD.s", volume="0.01")).code == "MARKET_CLOSED"
+        assert trade(wire, login, order("BTCUSD.s")).status == "OK"
+
+
+# ── Where it may stand ────────────────────────────────────────────────────────────────────────────────────────────────
+def refused_start(gateway: PaperGateway) -> str:
+    """Start it where it must not start, and return its one sentence."""
+    done = subprocess.run(gateway.arguments(), capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("gateway: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "is_encrypted", "is_refused"),
+    [
+        ("tcp://127.0.0.1:5555", False, False),
+        ("tcp://localhost:5555", False, False),
+        ("tcp://[::1]:5555", False, False),
+        ("tcp://192.0.2.7:5555", True, False),
+        ("tcp://192.0.2.7:5555", False, True),
+        ("tcp://0.0.0.0:5555", True, True),
+        ("tcp://0.0.0.0:5555", False, True),
+        ("tcp://*:5555", True, True),
+        ("tcp://[::]:5555", True, True),
+        ("tcp://eth0:5555", True, True),
+        ("ipc:///tmp/socket", True, True),
+    ],
+)
+def test_only_one_interface_and_off_loopback_only_encrypted(url: str, is_encrypted: bool, is_refused: bool) -> None:
+    if is_refused:
+        with pytest.raises(InterfaceRefused):
+            refuse_interface(url, is_encrypted=is_encrypted)
+    else:
+        refuse_interface(url, is_encrypted=is_encrypted)
+
+
+def test_a_start_that_cannot_work_is_one_sentence(tmp_path: Path) -> None:
+    gateway = PaperGateway(tmp_path, command="tcp://0.0.0.0:0")
+    assert "never bound to every interface" in refused_start(gateway)
+    gateway.command = "tcp://192.0.2.1:0"
+    assert "off loopback only with --curve-dir" in refused_start(gateway)
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        gateway.command = f"tcp://127.0.0.1:{occupied.getsockname()[1]}"
+        assert "the port is occupied" in refused_start(gateway)
+    gateway.command = "tcp://127.0.0.1:0"
+    (tmp_path / "gateway.key").write_text("no key")
+    assert "not KEYID:hexsecret" in refused_start(gateway)
+
+
+def test_two_gateways_do_not_share_a_journal(gateway: PaperGateway) -> None:
+    second = PaperGateway(gateway.folder)
+    assert "belongs to a running gateway" in refused_start(second)
+
+
+def test_with_curve_only_a_known_server_key_gets_through(tmp_path: Path) -> None:
+    server_public, _ = zmq.auth.create_certificates(tmp_path, "server")
+    gateway = PaperGateway(tmp_path, options=["--curve-dir", str(tmp_path)]).start()
+    known, _ = zmq.auth.load_certificate(server_public)
+    public, secret = zmq.curve_keypair()
+    plain = gateway.address
+    encrypted = Address(plain.command, plain.ticks, plain.key, curve=(known, public, secret))
+    stranger = Address(plain.command, plain.ticks, plain.key, curve=(public, public, secret))
+    with BlockingWire(encrypted) as wire:
+        assert wire.ping().gateway_id == "PAPER"
+    for wrong in (plain, stranger):
+        with BlockingWire(wrong) as wire, pytest.raises((GatewayUnreachable, GatewaySilent)):
+            wire.ping(timeout_ms=500)
+    gateway.stop()
+
+
+def test_it_ends_on_a_signal_and_says_nothing(gateway: PaperGateway) -> None:
+    assert gateway.stop() == ""
+    assert gateway.process is not None
+    assert gateway.process.returncode == 0
+
+
+def test_it_needs_no_django(tmp_path: Path) -> None:
+    code = (
+        "import sys, guardian.gateway.__main__; "
+        "bad = {'django', 'celery', 'redis', 'psycopg'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_request_for_another_gateway_is_refused(gateway: PaperGateway) -> None:
+    here = gateway.address
+    with (
+        BlockingWire(Address(here.command, here.ticks, here.key, gateway_id="MT5-A")) as wire,
+        pytest.raises(Exception, match="this is gateway PAPER"),
+    ):
+        wire.ping()
+    with gateway.wire() as wire, pytest.raises(GatewayRejected, match="at most 32 characters"):
+        wire.read("SYMBOL_INFO", "", {"symbol": 7})
