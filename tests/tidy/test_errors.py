@@ -1,0 +1,54 @@
+"""Does docs/ERRORS.md list every code that the code can answer, with its status?"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import TYPE_CHECKING
+
+from crs.kernel.refusal import Refusal
+from tests.tidy.source import python
+from tests.tidy.test_docs import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Bound to their own names by Django, Celery or a command line: importing them here starts nothing we want.
+NOT_IMPORTED = {"apps.py", "wsgi.py", "celery.py", "__main__.py"}
+
+
+def refusals(parent: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from refusals(child)
+
+
+def ours() -> list[type[Refusal]]:
+    """Return every refusal defined in our packages; each module that names one is imported first."""
+    for path in python():
+        if path.name not in NOT_IMPORTED and "(Refusal)" in path.read_text():
+            importlib.import_module(".".join(path.with_suffix("").parts))
+    return [refusal for refusal in refusals() if not refusal.__module__.startswith("tests")]
+
+
+def test_every_code_is_in_the_catalogue_with_its_status() -> None:
+    listed = {(code, row[1]) for row in rows("ERRORS.md") for code in re.findall(r"`([A-Z0-9_]+)`", row[0])}
+    missing = {
+        f"{refusal.code} {refusal.status} ({refusal.__module__}.{refusal.__name__})"
+        for refusal in ours()
+        if (refusal.code, str(refusal.status)) not in listed
+    }
+    assert missing == set()
+
+
+def test_one_code_has_one_status() -> None:
+    statuses: dict[str, set[int]] = {}
+    for refusal in ours():
+        statuses.setdefault(refusal.code, set()).add(refusal.status)
+    assert {code: found for code, found in statuses.items() if len(found) > 1} == {}
+
+
+def test_codes_are_listed_once() -> None:
+    """A code of the gate or of the wire may stand once more where REST or a command answers it."""
+    codes = [(row[0], row[1]) for row in rows("ERRORS.md")]
+    assert [code for code in codes if codes.count(code) > 1] == []
