@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from celery import schedules
 from celery.beat import Service
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from crs.celery import QUEUES, app, queue_of
@@ -134,11 +134,12 @@ class Leadership:
             time.sleep(STANDBY_S)
 
     def is_held(self) -> bool:
-        """Ask the connection that the lock hangs on."""
+        """Ask the connection that the lock hangs on; one that does not answer is given up, and the lock with it."""
         assert self.connection is not None, "nobody leads before `wait`"
         try:
             self.connection.execute("SELECT 1")
         except psycopg.Error:
+            self.connection.close()
             return False
         return True
 
@@ -156,18 +157,23 @@ class Leadership:
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # the library has no types
-    """Rings what is due, each run once. Ends its process when it leads no longer."""
+    """Rings what is due, each run once, and only while it leads."""
 
     Entry = DueEntry
     leadership: Leadership
 
     def tick(self, *arguments: Any, **options: Any) -> float:
-        """Ring what is due now; return the seconds until something is."""
+        """Ring what is due now; return the seconds until something is. A lost lead is waited for again first."""
         if not self.leadership.is_held():
-            logger.error("this beat leads no longer")
-            raise SystemExit(1)
-        self._forget_old_runs()
-        return float(super().tick(*arguments, **options))
+            logger.warning("this beat leads no longer")
+            self.leadership.wait()
+            logger.info("this beat leads again")
+        try:
+            self._forget_old_runs()
+            return float(super().tick(*arguments, **options))
+        except DatabaseError as error:
+            logger.warning("the database is away: %s", type(error).__name__)
+            return STANDBY_S
 
     def apply_entry(self, entry: DueEntry, producer: Any = None) -> None:
         """Ring once: whoever inserts the row rings, a second beat finds it there."""
@@ -193,7 +199,7 @@ def claim_run(schedule: str, *, due_at: datetime) -> bool:
 
 
 def keep_timetable() -> None:
-    """Wait for the lead, then ring what is due until a signal; exits with 1 when the lead is lost."""
+    """Wait for the lead, then ring what is due until a signal."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     leadership = Leadership()
@@ -202,5 +208,3 @@ def keep_timetable() -> None:
     app.loader.import_default_modules()  # so that every task is known by its name
     Scheduler.leadership = leadership
     Service(app, max_interval=app.conf.beat_max_loop_interval, scheduler_cls=Scheduler).start()
-    # The library returns after a signal as after a lost lead.
-    sys.exit(0 if leadership.is_held() else 1)

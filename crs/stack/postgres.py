@@ -137,7 +137,7 @@ def let_owner_become_app(site: Site) -> None:
 
 def leftover(site: Site) -> int | None:
     """Return the number of a server that outlived its supervisor, by its own lock file; None when there is none."""
-    for place in (site.folder.path / "postgres", home(site)):
+    for place in (site.folder.path / "postgres", clean.sheltered(site.folder.path)):
         try:
             pid = int((place / "data" / "postmaster.pid").read_text().splitlines()[0])
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -69,7 +69,8 @@ class Stack:
     def _is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.said()
-        return bool(self.read().get("ready_at"))
+        written = self.read()  # an earlier one's, until this one writes its own
+        return bool(written.get("supervisor") == self.process.pid and written.get("ready_at"))
 
     def read(self) -> dict[str, Any]:
         """Return stack.json, empty while there is none."""
