@@ -20,6 +20,10 @@ BOOK = (
     "ledger_posting",
     "ledger_balance",
     "approvals_auditevent",
+    "approvals_haltepoch",
+    "approvals_killswitch",
+    "approvals_killswitchevent",
+    "approvals_haltrelease",
 )
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -254,6 +254,21 @@ def test_even_the_owner_is_refused_what_no_halt_does(attack: str) -> None:
     assert queries.halts().engaged
 
 
+@pytest.mark.usefixtures("as_app")
+def test_with_the_rights_of_the_application_a_halt_lives_its_whole_life(alice: Actor, bob: Actor) -> None:
+    halt = killswitch.engage(scope=GOLD, reason="drill", actor=alice, at=NOON).halt
+    killswitch.add_receipt(halt, [{"name": "gateway PAPER", "ms": 3, "ok": True}], actor=COMMAND, at=NOON)
+    asked = killswitch.request_release(scope=GOLD, cause="c", remedy="r", actor=bob, at=NOON)
+    with pytest.raises(killswitch.SamePerson):
+        killswitch.confirm_release(release_id=asked.id, actor=bob, at=NOON)
+    killswitch.confirm_release(release_id=asked.id, actor=make_person("sven", "security"), at=NOON)
+    killswitch.engage(scope=GOLD, reason="again", actor=BOT, at=NOON)
+    killswitch.release(scope=GOLD, reason="fixed", actor=COMMAND, at=NOON)
+    assert modes.set_mode(scope=GOLD, mode="REDUCE_ONLY", reason="thin market", actor=COMMAND, at=NOON)
+    assert queries.halts().engaged == ()
+    assert actions() == ["ENGAGE", "RECEIPT", "REQUEST", "DENIED", "RELEASE", "ENGAGE", "RELEASE"]
+
+
 @pytest.mark.usefixtures("stopped")
 def test_the_application_engages_and_notes_through_the_functions_only() -> None:
     with login("crs_app") as raw:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from django.test import Client
+from django.urls import URLResolver, get_resolver
+from rest_framework.settings import api_settings
 
+from approvals.rules.keys import BEARER_ON_PAPER, SCOPES
 from tests.support.api import make_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.django_db
 SHAPE = {"type", "title", "status", "detail", "code", "errors", "request_id"}
@@ -83,6 +91,35 @@ def test_a_body_beyond_the_limit_is_refused() -> None:
     client = make_client(scopes=["kill:engage"])
     answer = client.post("/api/v1/kill-switch/trigger", b"[" + b" " * 3_000_000 + b"]")
     assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+def views_under_v1(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from views_under_v1(pattern.url_patterns, prefix + str(pattern.pattern))
+        elif prefix.startswith("api/v1/"):
+            yield prefix + str(pattern.pattern), getattr(pattern.callback, "cls", None)
+
+
+OPEN = {"api/v1/time"}  # the one address that anybody may ask
+
+
+@pytest.mark.parametrize(("path", "view"), list(views_under_v1(get_resolver().url_patterns)), ids=str)
+def test_every_view_asks_for_a_scope_that_exists_and_answers_once(path: str, view: Any) -> None:
+    """A view that brought permissions or a parser of its own would step out of what is promised for all."""
+    if path in OPEN:
+        return
+    assert view is not None, "a plain Django view has no scopes"
+    assert view.permission_classes == api_settings.DEFAULT_PERMISSION_CLASSES
+    assert view.authentication_classes == api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    assert view.parser_classes == api_settings.DEFAULT_PARSER_CLASSES
+    named = [(scope,) if isinstance(scope, str) else scope for scope in view.scopes.values()]
+    assert {scope for scopes in named for scope in scopes} <= set(SCOPES)
+    methods = {name.upper() for name in view.http_method_names if name != "options" and hasattr(view, name)}
+    assert methods - {"HEAD"} == set(view.scopes)
+    writes = {scope for method, scope in view.scopes.items() if method != "GET"}
+    if writes & BEARER_ON_PAPER:
+        assert hasattr(view, "books"), "tell which books a request writes, or no bearer reaches the PAPER book"
 
 
 def test_the_docs_need_no_other_server_and_no_inline_script() -> None:
