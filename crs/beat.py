@@ -57,6 +57,8 @@ TIMETABLE = (
     # The canary of each queue: the supervisor starts a worker again whose canaries fall silent.
     *(Row("guardian.canary", every_s=5, arguments=(queue,), queue=queue) for queue in QUEUES.values()),
     Row("approvals.forget_answers", every_s=3_600),
+    # Sessions that nobody trades: the relay's sweep sees them too, and beat keeps time when the relay does not.
+    Row("strategies.ring_groups", every_s=1),
 )
 
 

@@ -21,6 +21,7 @@ from crs import celery
 from crs.kernel import direct
 from crs.kernel.work import DOORBELL
 from guardian.operations import signs
+from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
     import threading
@@ -42,7 +43,7 @@ class Sweep:
 
 
 # Every kind of row that a task moves on stands here: whatever else is lost, its work goes on within a second.
-SWEEPS: tuple[Sweep, ...] = ()
+SWEEPS: tuple[Sweep, ...] = (Sweep("strategies.trade_group", strategies_queries.free_groups),)
 
 
 def run(stop: threading.Event) -> None:

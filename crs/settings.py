@@ -353,3 +353,14 @@ GATEWAY_KEY_FILE = Path(text("GATEWAY_KEY_FILE", str(CRS_STATE_DIR / "secrets" /
 
 # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 SESSIONS_MAX = number("CRS_SESSIONS_MAX", 3)  # sessions at once on this machine; each holds a worker child for good
+# What `manage.py session` takes where its command line says nothing; before the file and the default.
+SESSION_CONFIG = text("CRS_SESSION_CONFIG", "")
+SESSION_OPTIONS = {
+    "symbols": text("CRS_SESSION_SYMBOLS", ""),
+    "duration": text("CRS_SESSION_DURATION", ""),
+    "max_loss": text("CRS_SESSION_MAX_LOSS", ""),
+    "speed": text("CRS_SESSION_SPEED", ""),
+    "data": text("CRS_SESSION_DATA", ""),
+    "start": text("CRS_SESSION_START", ""),
+    "seed": text("CRS_SESSION_SEED", ""),
+}

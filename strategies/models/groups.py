@@ -20,6 +20,7 @@ class SymbolGroup(Claimable):
     state = models.JSONField(default=dict)
     slices = models.PositiveIntegerField(default=0)
     handled_at = models.DateTimeField(null=True)
+    handing_over_until = models.DateTimeField(null=True)  # the next slice has been rung and waits for the lease
     is_done = models.BooleanField(default=False)  # the session is over: nobody rings for it any more
 
     class Meta:

@@ -49,12 +49,11 @@ class UnknownSymbol(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class SymbolPlan:
-    """How one symbol is traded: `lots` in 10⁻⁸ lots, stops in pips, `deviation` in points."""
+    """How one symbol is traded: `lots` in 10⁻⁸ lots, stops in pips."""
 
     symbol: str
     magic: int
     lots: int
-    deviation: int
     stop_loss_pips: int
     take_profit_pips: int
 
@@ -69,6 +68,7 @@ class Plan:
     loss_max_units: int
     deposit_units: int
     speed: int
+    ticks_per_s: int | None  # per symbol, wall time; None leaves it to the gateway
     start: datetime
     data: str
     seed: int
@@ -221,11 +221,12 @@ def _plan(merged: Mapping[str, Any]) -> Plan:
     account = (merged.get("accounts") or [{}])[0]
     return Plan(
         symbols=tuple(_symbol(known[name]) for name in dict.fromkeys(chosen)),
-        signal=Parameters(signal["bar_seconds"], signal["fast_bars"], signal["slow_bars"]),
+        signal=Parameters(signal["bar_seconds"], signal["fast_bars"], signal["slow_bars"], signal["band_bps"]),
         duration_s=session["duration_seconds"],
         loss_max_units=units_of(str(session["max_loss"]), MONEY_DECIMALS),
         deposit_units=units_of(str(session["deposit"]), MONEY_DECIMALS),
         speed=session["speed"],
+        ticks_per_s=session.get("ticks_per_second"),
         start=moment(session["start"]),
         data=session["data"],
         seed=session["seed"],
@@ -245,7 +246,6 @@ def _symbol(entry: Mapping[str, Any]) -> SymbolPlan:
         symbol=entry["symbol"],
         magic=entry["magic_number"],
         lots=units_of(str(entry["lot_size"]), LOT_DECIMALS),
-        deviation=entry["slippage_tolerance"],
         stop_loss_pips=details["stop_loss_pips"],
         take_profit_pips=details["take_profit_pips"],
     )

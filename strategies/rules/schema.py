@@ -178,14 +178,14 @@ SYMBOL_KEYS: dict[str, Check | Section] = {
     "active": flag,
     "magic_number": whole(1, 2**31 - 1),
     "lot_size": LOTS,
-    "slippage_tolerance": whole(0, 100_000),
+    "slippage_tolerance": unenforced,
     "risk_profile": profile_name,
     "risk_profile_details": Section(
         {"stop_loss_pips": PIPS, "take_profit_pips": PIPS, "lot_size": LOTS, "max_dd_percent": unenforced},
         required=("stop_loss_pips", "take_profit_pips"),
     ),
 }
-SYMBOL_REQUIRED = ("symbol", "magic_number", "lot_size", "slippage_tolerance", "risk_profile_details")
+SYMBOL_REQUIRED = ("symbol", "magic_number", "lot_size", "risk_profile_details")
 
 SECTIONS: dict[str, Section] = {
     "common": Section(
@@ -254,11 +254,12 @@ SECTIONS: dict[str, Section] = {
             "start": time,
             "data": lambda value: "" if isinstance(value, str) else f"must be a folder, not {_shown(value)}",
             "seed": whole(0, 2**31 - 1),
+            "ticks_per_second": whole(1, 1_000),
         }
     ),
     "signal": Section(
         {"rule": only("ema_cross", "the one signal there is"), "bar_seconds": whole(1, 86_400),
-         "fast_bars": whole(1, 1_000), "slow_bars": whole(2, 5_000)}
+         "fast_bars": whole(1, 1_000), "slow_bars": whole(2, 5_000), "band_bps": whole(0, 1_000)}
     ),
     "market_data": Section({"timeframes": unused, "data_sources": unused, "buffer_interval": unused}),
     "trading_hours": Section(

@@ -31,7 +31,7 @@ FAULTS = {
     "session: {start: yesterday}": "session.start: must be a time such as 2017-12-04T00:00:00Z, not 'yesterday'",
     "session: {duration_seconds: -1}": "session.duration_seconds: must be a whole number from 0",
     "session: {symbols: [BTC]}": "session.symbols: must be six capitals with optional .m or .s, not 'BTC'",
-    "signal: {fast_bars: 8}": "signal.fast_bars: 8 is not below slow_bars 8",
+    "signal: {fast_bars: 12}": "signal.fast_bars: 12 is not below slow_bars 12",
     "signal: {rule: model}": "signal.rule: must be ema_cross: the one signal there is, not 'model'",
     "gateway: {timeout_ms: 4000}": "gateway.timeout_ms: must exceed the gateway's own budget of 4000 ms",
     "gateway: {zmq_req_host: 255.255.255.255}": "gateway.zmq_req_host: 255.255.255.255 is a network or broadcast",
@@ -59,7 +59,6 @@ def symbol(**changes: object) -> str:
         "symbol": "BTCUSD.s",
         "magic_number": 202601,
         "lot_size": "0.01",
-        "slippage_tolerance": 10,
         "risk_profile_details": {"stop_loss_pips": 5000, "take_profit_pips": 10000},
     }
     return yaml.safe_dump({"symbols": [{**entry, **changes}]})
@@ -91,6 +90,7 @@ def test_a_fault_gives_its_line(text: str, line: str) -> None:
     ("changes", "line"),
     [
         ({"symbol": "btcusd"}, "symbols[0].symbol: must be six capitals"),
+        ({"slippage_tolerance": 10}, "symbols[0].slippage_tolerance: no rule enforces this limit yet"),
         ({"magic_number": 202401}, "symbols[0].magic_number: 202401 is reserved for system requests"),
         ({"magic_number": 202604}, "symbols[0].magic_number: 202604 is reserved for a retired symbol"),
         ({"lot_size": "-0.01"}, "symbols[0].lot_size: must be a number above 0"),

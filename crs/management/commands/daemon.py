@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand
 
 from crs import checks, relay
+from guardian.daemons import listener
 from guardian.operations import signs
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Each runs until its event is set and writes its heartbeat `daemon:<name>` by itself.
-AGENTS: dict[str, Callable[[threading.Event], None]] = {"relay": relay.run}
+AGENTS: dict[str, Callable[[threading.Event], None]] = {"relay": relay.run, "listener": listener.run}
 DEATHS_MAX = 5  # of one agent within the window; then the whole process starts anew
 DEATHS_WINDOW_S = 30.0
 RESTART_S = 0.5
