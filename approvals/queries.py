@@ -61,6 +61,11 @@ def house_account(desk: Desk, book: str) -> Account:
     return Account.objects.select_related("desk", "venue").get(code=house_code(desk.code, book))
 
 
+def accounts() -> QuerySet[Account]:
+    """Return every account, closed ones too, by code."""
+    return Account.objects.select_related("desk", "venue").order_by("code")
+
+
 def open_accounts(desk: Desk | None = None) -> QuerySet[Account]:
     """Return the accounts that are not closed, of one desk or of all, by code."""
     accounts = Account.objects.select_related("desk", "venue").filter(closed_at=None).order_by("code")

@@ -133,6 +133,11 @@ def venue_accounts() -> QuerySet[Account]:
     return approvals_queries.open_accounts().exclude(venue__kind="HOUSE").exclude(login="")
 
 
+def served_accounts() -> QuerySet[Account]:
+    """Return the accounts that a gateway serves or served, closed ones too, by code."""
+    return approvals_queries.accounts().exclude(venue__kind="HOUSE").exclude(login="")
+
+
 def targets(scope: Scope) -> list[Target]:
     """Return what the gateways must be told about a halt of `scope`; a KEY or a CHAIN is known to our gate alone."""
     gateway = gateway_id()

@@ -113,8 +113,11 @@ def record(order_id: int, outcome: Outcome, *, actor: Actor, at: datetime) -> Re
     filled = booking.count_fills(order.id)
     state = _state_after(order, outcome, filled)
     settles = order.settled_at is None and (state in FINAL or (state == "PARTIAL" and outcome.is_settled))
+    asked_at = order.asked_at if outcome.code == NO_ANSWER.code else at  # who got no answer asks again at once
     if state == order.state and not settles:
-        Order.objects.filter(id=order.id).update(asked_at=at, venue_order=outcome.venue_order or order.venue_order)
+        Order.objects.filter(id=order.id).update(
+            asked_at=asked_at, venue_order=outcome.venue_order or order.venue_order
+        )
         return Recorded(order.id, state, new_fills, outcome.code)
     _move(
         order,
@@ -124,7 +127,7 @@ def record(order_id: int, outcome: Outcome, *, actor: Actor, at: datetime) -> Re
         retcode=outcome.retcode if outcome.retcode is not None else order.retcode,
         venue_order=outcome.venue_order or order.venue_order,
         unknown_at=(order.unknown_at or at) if state == "UNKNOWN" else None,
-        asked_at=at,
+        asked_at=asked_at,
         settled_at=at if settles else order.settled_at,
     )
     if state in ("REJECTED", "FAILED", "UNKNOWN"):
