@@ -59,6 +59,12 @@ TIMETABLE = (
     Row("approvals.forget_answers", every_s=3_600),
     # Sessions that nobody trades: the relay's sweep sees them too, and beat keeps time when the relay does not.
     Row("strategies.ring_groups", every_s=1),
+    # Halts and releases reach the gateways, FORCE_CLOSE and CLOSE are carried out until the venue reports zero.
+    Row("execution.carry_out_exits", every_s=1),
+    # Orders without a definite outcome are asked about, never resent.
+    Row("execution.settle_orders", every_s=1),
+    # Who every account is, asked twice a minute: the gate believes an answer for 90 s.
+    Row("execution.check_accounts", every_s=30),
 )
 
 

@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from crs import celery
 from crs.kernel import direct
 from crs.kernel.work import DOORBELL
+from execution import queries as execution_queries
 from guardian.operations import signs
 from strategies import queries as strategies_queries
 
@@ -43,7 +44,10 @@ class Sweep:
 
 
 # Every kind of row that a task moves on stands here: whatever else is lost, its work goes on within a second.
-SWEEPS: tuple[Sweep, ...] = (Sweep("strategies.trade_group", strategies_queries.free_groups),)
+SWEEPS: tuple[Sweep, ...] = (
+    Sweep("strategies.trade_group", strategies_queries.free_groups),
+    Sweep("execution.send_order", execution_queries.to_send),
+)
 
 
 def run(stop: threading.Event) -> None:

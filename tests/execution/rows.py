@@ -7,7 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from execution.models import Fill, Intent, Order
-from tests.execution.facts import LOT
+from ledger import queries
+from ledger.operations import accounts, posting
+from ledger.rules.posting import Entry
+from tests.execution.facts import LOT, USD
+from tests.support.cast import ALICE
 from tests.support.factories import NOON
 
 if TYPE_CHECKING:
@@ -58,6 +62,26 @@ def order_row(account: Account, **changed: Any) -> Order:
     return Order.objects.create(**{**wanted, **changed})
 
 
+def journal_id(account: Account) -> int:
+    """Return a journal of the account: one dollar brought in."""
+    queries.forget()  # assets of an earlier test are rolled back
+    chart = accounts.open_chart(account, actor=ALICE, at=NOON)
+    usd = queries.asset("USD").id
+    entry = Entry(
+        key=str(uuid.uuid4()),
+        desk=account.desk_id,
+        account=account.id,
+        kind="FUNDING",
+        book=account.book,
+        occurred_at=NOON,
+        memo="",
+        accounts=(chart.venue, chart.external),
+        assets=(usd, usd),
+        units=(USD, -USD),
+    )
+    return posting.post(entry, actor=ALICE).id
+
+
 def fill_row(account: Account, **changed: Any) -> Fill:
     """Return a fill of 0.01 lots at 16,000."""
     wanted: dict[str, Any] = {
@@ -68,6 +92,7 @@ def fill_row(account: Account, **changed: Any) -> Fill:
         "symbol": "BTCUSD.s",
         "side": "BUY",
         "quantity": LOT // 100,
+        "journal_id": journal_id(account),
         "deal": str(uuid.uuid4().int % 10**9),
         "entry": "IN",
         "reason": "EXPERT",
