@@ -1,23 +1,26 @@
-"""What can programs ask and do about halts over REST?"""
+"""What can programs ask about desks, and ask and do about halts, over REST?"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.urls import path
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import queries
-from approvals.models import HaltState, KillSwitch, KillSwitchEvent, Positions
+from approvals.models import Account, HaltState, KillSwitch, KillSwitchEvent, Positions, Venue
 from approvals.operations import killswitch
 from approvals.rules import scope as scopes
 from crs.kernel import clock
 from crs.kernel.rest import caller, request_id
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from rest_framework.request import Request
 
 
@@ -106,6 +109,7 @@ class KillSwitchTriggerView(APIView):
             actor=caller(request).actor,
             at=clock.now(),
             request_id=request_id(request),
+            desk_id=caller(request).desk_id,
         )
         row = queries.kill_switch(engaged.halt.scope)
         assert row is not None
@@ -113,7 +117,80 @@ class KillSwitchTriggerView(APIView):
         return Response(answer, status=status.HTTP_201_CREATED if engaged.is_new else status.HTTP_200_OK)
 
 
+class VenueAnswer(serializers.ModelSerializer[Venue]):
+    """A place where orders are executed."""
+
+    class Meta:
+        model = Venue
+        fields = ("code", "name", "kind")
+
+
+class AccountAnswer(serializers.ModelSerializer[Account]):
+    """One login of one desk at one venue."""
+
+    desk = serializers.CharField(source="desk.code")
+    venue = serializers.CharField(source="venue.code")
+
+    class Meta:
+        model = Account
+        fields = (
+            "code",
+            "desk",
+            "venue",
+            "book",
+            "login",
+            "server",
+            "trade_mode",
+            "margin_mode",
+            "currency",
+            "timezone",
+            "opened_at",
+            "closed_at",
+        )
+
+
+class AccountFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+    """Filters by the codes that people use."""
+
+    desk = filters.CharFilter(field_name="desk__code")
+    venue = filters.CharFilter(field_name="venue__code")
+    is_open = filters.BooleanFilter(field_name="closed_at", lookup_expr="isnull")
+
+    class Meta:
+        model = Account
+        fields = ("code", "book", "currency", "trade_mode")
+
+
+class VenuesView(ListAPIView[Venue]):
+    """The places where orders are executed."""
+
+    scopes: ClassVar = {"GET": ("ledger:read", "order:propose")}
+    serializer_class = VenueAnswer
+    ordering = "code"
+    filterset_fields = ("code", "kind")
+
+    def get_queryset(self) -> QuerySet[Venue]:
+        return queries.venues()
+
+
+class AccountsView(ListAPIView[Account]):
+    """The venue accounts that the caller's desk has; a caller of no one desk sees all."""
+
+    scopes: ClassVar = {"GET": ("ledger:read", "order:propose")}
+    serializer_class = AccountAnswer
+    ordering = "code"
+    ordering_fields = ("code", "opened_at")
+    filterset_class = AccountFilter
+
+    def get_queryset(self) -> QuerySet[Account]:
+        if getattr(self, "swagger_fake_view", False):  # the schema is made without a caller
+            return queries.accounts()
+        return queries.accounts(caller(self.request).desk_id)
+
+
 routes = [
+    path("venues", VenuesView.as_view()),
+    path("accounts", AccountsView.as_view()),
     path("kill-switch", KillSwitchView.as_view()),
     path("kill-switch/trigger", KillSwitchTriggerView.as_view()),
 ]

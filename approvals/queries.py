@@ -23,6 +23,7 @@ from approvals.models import (
     KillSwitchEvent,
     LossLimit,
     ReleaseState,
+    Venue,
 )
 from approvals.rules import roles
 from approvals.rules.desks import UnknownDesk, house_code
@@ -56,14 +57,27 @@ def keys() -> QuerySet[ApiKey]:
     return ApiKey.objects.select_related("desk").order_by(F("revoked_at").asc(nulls_first=True), "-id")
 
 
+def is_inside(scope: Scope, desk_id: int) -> bool:
+    """Return whether a scope touches one desk alone: the desk itself, or one of its accounts."""
+    if scope.kind == "DESK":
+        return Desk.objects.filter(id=desk_id, code__iexact=scope.id).exists()
+    return scope.kind == "ACCOUNT" and Account.objects.filter(desk_id=desk_id, code__iexact=scope.id).exists()
+
+
+def venues() -> QuerySet[Venue]:
+    """Return the places where orders are executed."""
+    return Venue.objects.all()
+
+
 def house_account(desk: Desk, book: str) -> Account:
     """Return a desk's house account in a book."""
     return Account.objects.select_related("desk", "venue").get(code=house_code(desk.code, book))
 
 
-def accounts() -> QuerySet[Account]:
-    """Return every account, closed ones too, by code."""
-    return Account.objects.select_related("desk", "venue").order_by("code")
+def accounts(desk_id: int | None = None) -> QuerySet[Account]:
+    """Return the accounts of one desk, or every account, closed ones too, by code."""
+    rows = Account.objects.select_related("desk", "venue").order_by("code")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
 
 
 def open_accounts(desk: Desk | None = None) -> QuerySet[Account]:

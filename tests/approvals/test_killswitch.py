@@ -18,6 +18,7 @@ from approvals.operations import killswitch, modes
 from approvals.rules.halts import Halted, HaltsUnknown
 from approvals.rules.scope import GLOBAL, Scope, Subject, parse
 from crs.kernel.actor import Actor, machine
+from tests.support.api import make_client
 from tests.support.factories import make_account, make_desk
 from tests.support.logins import login
 from tests.support.people import make_person
@@ -372,8 +373,6 @@ def test_asking_the_copy_costs_under_a_microsecond_or_so(watch: HaltWatch) -> No
 
 # ── Over REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_key_stops_trading_and_reads_the_state(db: None) -> None:
-    from tests.support.api import make_client
-
     make_desk(code="DEMO")
     bot: Any = make_client(scopes=["kill:engage"])
     body = {"scope": "desk:demo", "reason": "orders run away", "positions": "KEEP"}
@@ -386,6 +385,36 @@ def test_a_key_stops_trading_and_reads_the_state(db: None) -> None:
     assert state["epoch"] == first.json()["epoch"]
     assert [row["scope"] for row in state["kill_switches"]] == ["DESK:demo"]
     assert bot.post("/api/v1/kill-switch/release", {}).status_code == 404
+
+
+def test_a_key_of_one_desk_stops_that_desk_and_its_accounts_alone(db: None) -> None:
+    mine, other = make_account(), make_account()
+    bot: Any = make_client(scopes=["kill:engage"], desk=mine.desk)
+    for scope, status in (
+        (f"ACCOUNT:{mine.code}", 201),
+        (f"DESK:{mine.desk.code}", 201),
+        (f"ACCOUNT:{other.code}", 403),
+        (f"DESK:{other.desk.code}", 403),
+        ("SYMBOL:XAUUSD.s", 403),
+        ("GLOBAL", 403),
+    ):
+        answer = bot.post("/api/v1/kill-switch/trigger", {"scope": scope, "reason": "x"})
+        assert (answer.status_code, scope) == (status, scope)
+    assert len(queries.halts().engaged) == 2
+    assert actions(GLOBAL) == ["DENIED"]
+
+
+def test_a_key_sees_the_accounts_of_its_desk(db: None) -> None:
+    mine, other = make_account(), make_account()
+    narrow, wide = make_client(desk=mine.desk), make_client()
+    codes = {row["code"] for row in narrow.get("/api/v1/accounts").json()["results"]}
+    assert mine.code in codes
+    assert other.code not in codes
+    wide_codes = {row["code"] for row in wide.get("/api/v1/accounts").json()["results"]}
+    assert wide_codes >= {mine.code, other.code}
+    found = wide.get("/api/v1/accounts", query=f"desk={other.desk.code}&book=PAPER&is_open=true").json()["results"]
+    assert {row["desk"] for row in found} == {other.desk.code}
+    assert [row["kind"] for row in wide.get("/api/v1/venues", query="code=PAPER").json()["results"]] == ["PAPER"]
 
 
 def test_the_epoch_stands_in_one_row(db: None) -> None:
