@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_MS: Final = 1_000  # how long a request waits for a connection before it counts as never sent
 PAUSE_S: Final = 1.0  # between two tries of SYNC_ALL
+READABLE, WRITABLE = int(zmq.POLLIN), int(zmq.POLLOUT)  # flags of zmq are slow to compare
 QUEUE_MAX: Final = 100_000  # ticks that may wait in front of a slow reader
 
 
@@ -128,7 +129,7 @@ class _Link:
 
     def receive(self) -> Iterator[Answer]:
         """Yield every answer that waits and whose signature fits; the others are logged and dropped."""
-        while self._events() & zmq.POLLIN:
+        while self._events() & READABLE:
             raw = self.socket.recv(zmq.NOBLOCK)
             try:
                 yield protocol.open_answer(raw, self.address.key)
@@ -136,7 +137,7 @@ class _Link:
                 log.warning("an answer of gateway %s was dropped: %s", self.address.gateway_id, error)
 
     def is_writable(self) -> bool:
-        return bool(self._events() & zmq.POLLOUT)
+        return bool(self._events() & WRITABLE)
 
     def _events(self) -> int:
         return int(self.socket.getsockopt(zmq.EVENTS))

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 GATEWAY_ID: Final = "PAPER"
 SERVER: Final = "CRS-Paper"
 PROGRAM: Final = "crs-paper 1"
+KEYS_MIN: Final = 10_000
+KEYS_KEPT_MS: Final = 3_600_000
 
 
 class Now(NamedTuple):
@@ -276,6 +278,7 @@ class Venue:
         closed = {record["closed"] for record in records if "closed" in record}
         for record in records:
             self._restore(record, closed, now)
+        self.forget_keys(now)
         for outcome in self.keys.values():
             if outcome.status == "PENDING":
                 outcome.status, outcome.code = "REJECTED", "MT5_NOT_CONNECTED"
@@ -309,6 +312,14 @@ class Venue:
             self.keep_latch(Latch(**latch))
         if key := record.get("key"):
             self.keys[key] = Outcome(**record["outcome"])
+
+    def forget_keys(self, now: Now) -> None:
+        """Forget the oldest outcomes, of more than `KEYS_MIN` and after an hour; nobody asks for them any more."""
+        while len(self.keys) > KEYS_MIN:
+            oldest = next(iter(self.keys))
+            if self.keys[oldest].wall_ms > now.wall_ms - KEYS_KEPT_MS or self.keys[oldest].status == "PENDING":
+                return
+            del self.keys[oldest]
 
     def keep_latch(self, latch: Latch) -> None:
         """Take a halt or its release, and the highest epoch seen."""
