@@ -48,6 +48,8 @@ def ring(task: str, *arguments: object, **options: Any) -> None:  # Any: celery'
 
     Called by the relay and beat only, never in a request: a broker that hangs must not hang a person.
     """
+    if task not in app.tasks:
+        app.loader.import_default_modules()  # a process that is no worker has not loaded them yet
     known: Task[Any, Any] | None = app.tasks.get(task)
     if known is None:
         raise LookupError(f"no task is called {task!r}")

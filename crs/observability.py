@@ -37,6 +37,7 @@ SECRET_LOOKS = (
 # Chatter that says nothing about the desk: one line for each doorbell would bury the rest.
 QUIET = {
     "celery.worker.strategy": logging.WARNING,
+    "celery.worker.request": logging.WARNING,  # expired doorbells: the next one rings
     "celery.app.trace": logging.WARNING,
     "celery.beat": logging.WARNING,
     "django_celery_beat.schedulers": logging.WARNING,

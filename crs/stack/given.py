@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from crs.stack import postgres, python, valkey
+from crs.stack.folder import Unusable
 from crs.stack.postgres import APP_SETTINGS
 
 if TYPE_CHECKING:
@@ -40,6 +42,19 @@ GRANT CONNECT ON DATABASE "{database}" TO crs_app;
 {settings}
 -- For the tests only:  ALTER ROLE "{owner}" CREATEDB;  GRANT crs_app TO "{owner}" WITH INHERIT FALSE, SET TRUE;
 """
+
+
+def refuse_unusable(site: Site) -> None:
+    """Raise `Unusable` when a given server does not answer or would not let CRS work, before anything is started."""
+    if postgres.is_given(site) and (findings := database_findings(site)):
+        raise Unusable(f"the given database is not ready: {findings[0]} (`manage.py doctor` prints the SQL)")
+    if valkey.is_given(site) and not valkey.answers(site.addresses["REDIS_URL"]):
+        raise Unusable("REDIS_URL: no server answers there")
+    if python.is_gateway_given(site):
+        try:
+            python.is_gateway_ready(site, 0)
+        except OSError:
+            raise Unusable(f"GATEWAY_COMMAND_URL: nothing answers at {site.addresses['GATEWAY_COMMAND_URL']}") from None
 
 
 def database_findings(site: Site) -> list[str]:

@@ -106,10 +106,7 @@ def is_web_ready(site: Site, _age_s: float) -> bool:
 
 def is_at_work(name: str, site: Site, age_s: float) -> bool:
     """Tell whether the process has left a row since it started."""
-    try:
-        seen = ages(site).get(name)
-    except psycopg.Error:
-        return False
+    seen = ages_or_nothing(site).get(name)
     return seen is not None and seen < age_s
 
 
@@ -117,6 +114,14 @@ def ages(site: Site) -> dict[str, float]:
     """Return how many seconds ago worker, beat and daemon were seen at work. Raises psycopg's errors."""
     with psycopg.connect(site.addresses["DATABASE_URL"], connect_timeout=2, autocommit=True) as connection:
         return {name: float(age) for name, age in connection.execute(AGES) if age is not None}
+
+
+def ages_or_nothing(site: Site) -> dict[str, float]:
+    """Return what `ages` returns, nothing while the database is away."""
+    try:
+        return ages(site)
+    except psycopg.Error:
+        return {}
 
 
 def ask(site: Site, path: str, timeout_s: float = 5) -> tuple[int, Any]:

@@ -80,6 +80,13 @@ class Service:
     grace_s: float = 10
     ready_s_max: float = 60
 
+    def answers(self, site: Site, age_s: float) -> bool:
+        """Ask `is_ready`; whoever cannot be reached does not answer."""
+        try:
+            return self.is_ready(site, age_s)
+        except OSError:
+            return False
+
 
 @dataclass
 class Site:

@@ -17,8 +17,6 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 from crs.stack import given, migrations, postgres, processes, python, valkey
 from crs.stack.folder import Unusable, is_free
 from crs.stack.processes import Identity
@@ -36,6 +34,7 @@ RESTART_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # per restart of a process th
 STEADY_S = 10.0  # a process that lived so long starts its delays anew
 LOG_LINES_SHOWN = 15
 MEANWHILE_GRACE_S = 10.0
+ASKED = {"web", "valkey"}  # servers that the watch asks; the others are seen by their rows
 
 
 class Stopped(Exception):
@@ -70,7 +69,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self.helpers: set[int] = set()
         self.stop = threading.Event()
-        self.deaf: dict[str, str] = {}
+        self.deaf: dict[str, tuple[int, str]] = {}  # who lives and does not answer: its number, and what was seen
 
     # ── Whole life ────────────────────────────────────────────────────────────────────────────────────────────────────
     def run(self, *, meanwhile: Callable[[], subprocess.Popen[bytes]] | None = None) -> int:
@@ -135,6 +134,7 @@ class Supervisor:
     def start_servers(self) -> None:
         """Start PostgreSQL and Valkey, or make sure that the given ones can be used. Tests need no more."""
         python.refuse_old_python()
+        given.refuse_unusable(self.site)
         for name, module in (("postgres", postgres), ("valkey", valkey)):
             service = SERVICES[name]
             if service.is_given(self.site):
@@ -145,12 +145,6 @@ class Supervisor:
             self._await([name])
             if name == "postgres":
                 postgres.make_roles(self.site)
-        if postgres.is_given(self.site):
-            findings = given.database_findings(self.site)
-            if findings:
-                raise Unusable(f"the given database is not ready: {findings[0]} (`manage.py doctor` prints the SQL)")
-        if valkey.is_given(self.site) and not valkey.answers(self.site.addresses["REDIS_URL"]):
-            raise Unusable("REDIS_URL: no server answers there")
 
     def stop_all(self) -> None:
         """Stop every child in order and leave no process behind."""
@@ -198,11 +192,7 @@ class Supervisor:
                 child = self.children[name]
                 if child.process.poll() is not None:
                     raise Failed(f"{name} ended with {child.process.returncode}\n{self._tail(name)}")
-                try:
-                    is_ready = child.service.is_ready(self.site, child.age_s)
-                except OSError:
-                    is_ready = False
-                if is_ready:
+                if child.service.answers(self.site, child.age_s):
                     waiting.remove(name)
                     self.screen.step(child.service.what, child.started)
                 elif child.age_s > child.service.ready_s_max:
@@ -269,8 +259,10 @@ class Supervisor:
             elif _has_died(child.process):
                 self._bury(child)
             elif name in self.deaf:
-                self.screen.say(f"{name} {self.deaf.pop(name)}: killed")
-                _kill_group(child.process)
+                pid, seen = self.deaf.pop(name)
+                if pid == child.process.pid:
+                    self.screen.say(f"{name} {seen}: killed")
+                    _kill_group(child.process)
         processes.reap_strangers({child.process.pid for child in self.children.values()} | self.helpers)
 
     def _bury(self, child: Child) -> None:
@@ -292,18 +284,22 @@ class Supervisor:
             self.children[name].due = time.monotonic() + RESTART_DELAYS_S[-1]
 
     def _listen_for_silence(self) -> None:
-        """Own thread: ask the rows who has been seen lately. Its own trouble (no database) is nobody's silence."""
+        """Own thread: name the processes that live and do not answer. `keep` kills them, and then starts them again."""
+        answered: dict[str, float] = {}
         while not self.stop.wait(WATCH_S):
-            try:
-                ages = python.ages(self.site)
-            except psycopg.Error:
-                continue
             running = {name: child.age_s for name, child in list(self.children.items()) if child.due is None}
+            ages = python.ages_or_nothing(self.site)  # a database that is away is nobody's silence but its own
+            # Without a timetable no canary is rung: then beat is to blame, not the worker.
+            if ages.get("beat", 0) > WATCH_S * 2:
+                ages.pop("worker", None)
+            now = time.monotonic()
+            for server in ASKED & running.keys():
+                if SERVICES[server].answers(self.site, 0):
+                    answered[server] = now
+                ages[server] = now - answered.get(server, now)
             for name, age in ages.items():
-                is_silent = age > python.SILENCE_S_MAX and running.get(name, 0) > 2 * python.SILENCE_S_MAX
-                # Without a timetable no canary is rung: then beat is to blame, not the worker.
-                if is_silent and not (name == "worker" and ages.get("beat", 0) > WATCH_S * 2):
-                    self.deaf[name] = f"was last seen {age:.0f} s ago"
+                if age > python.SILENCE_S_MAX and running.get(name, 0) > 2 * python.SILENCE_S_MAX:
+                    self.deaf[name] = self.children[name].process.pid, f"was last seen {age:.0f} s ago"
 
     def _keep_while(self, process: subprocess.Popen[bytes]) -> int:
         """Watch until the process ends; a signal to us reaches it too, and it has a moment to end by itself."""

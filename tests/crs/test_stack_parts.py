@@ -178,6 +178,14 @@ def test_a_database_that_is_away_is_named_without_its_password(folder: Folder) -
     assert "hunter2" not in " ".join(findings)
 
 
+def test_a_given_gateway_that_is_away_is_refused_before_anything_starts(folder: Folder) -> None:
+    site = Site(folder)
+    nowhere = f"tcp://127.0.0.1:{any_free('127.0.0.1')}"
+    site.take_given({"GATEWAY_COMMAND_URL": nowhere, "GATEWAY_TICKS_URL": nowhere})
+    with pytest.raises(Unusable, match=f"GATEWAY_COMMAND_URL: nothing answers at {nowhere}"):
+        given.refuse_unusable(site)
+
+
 def test_the_administrators_sql_names_roles_and_time_outs_and_no_password(folder: Folder) -> None:
     site = Site(folder)
     url = "postgresql://crs_app:hunter2@db/desk"
