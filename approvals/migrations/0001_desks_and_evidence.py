@@ -62,14 +62,13 @@ class Migration(migrations.Migration):
                 ('after', models.JSONField(null=True)),
                 ('facts', models.JSONField(null=True)),
                 ('body', models.BinaryField()),
-                ('leaf', crs.kernel.fields.HashField(max_length=32)),
+                ('leaf', crs.kernel.fields.HashField(editable=False, max_length=32)),
                 ('desk', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='approvals.desk')),
             ],
             options={
                 'verbose_name': 'audit event',
                 'verbose_name_plural': 'audit events',
                 'indexes': [models.Index(condition=models.Q(('subject_kind', 'ledger.journal'), _negated=True), fields=['subject_kind', 'subject_id'], name='auditevent_subject')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('actor_kind__in', ['person', 'key', 'machine', 'role'])), name='auditevent_actor_kind_known'), models.CheckConstraint(condition=models.Q(('action__regex', '^[a-z_]+(\\.[a-z_]+){2}$')), name='auditevent_action_format')],
             },
         ),
         migrations.CreateModel(

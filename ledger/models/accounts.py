@@ -101,7 +101,7 @@ class Balance(models.Model):
     """
 
     pk = models.CompositePrimaryKey("account", "asset")
-    # No foreign keys: the trigger takes both from postings whose parents it has seen, and those are never deleted.
+    # journal_stands has seen the ledger account; the asset's foreign key stands in posting_moves_balance.sql.
     account = models.ForeignKey(
         LedgerAccount, on_delete=models.DO_NOTHING, related_name="balances", db_constraint=False, db_index=False
     )

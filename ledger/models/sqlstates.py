@@ -21,12 +21,11 @@ REFUSALS: dict[str, type[Refusal]] = {
     "CR005": posting.UnknownAccount,
     "CR006": posting.DeskMismatch,
     "CR007": posting.NotAReversal,
-    "CR010": posting.UnknownAsset,
     "CR011": posting.InexactUnits,
 }
 # Declared constraints that are an answer too, by name.
 CONSTRAINTS: dict[str, type[Refusal]] = {
-    "journal_account_desk_book": posting.UnknownAccount,
+    "balance_asset": posting.UnknownAsset,
     "journal_reversed_once": posting.NotAReversal,
 }
 # CR003 (append-only), CR008 (balance moved from outside) and CR009 (evidence) are no answers to anybody: our code is

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,7 +116,7 @@ ATTACKS_APP = [
     "DELETE FROM approvals_auditevent",
     "TRUNCATE approvals_auditevent",
     "ALTER TABLE approvals_auditevent DISABLE TRIGGER ALL",
-    "ALTER TABLE approvals_auditevent DISABLE TRIGGER evidence_leaf",
+    "ALTER TABLE approvals_auditevent DISABLE TRIGGER evidence_body",
     "DROP TABLE approvals_auditevent",
     "CREATE OR REPLACE FUNCTION approvals.evidence_leaf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
     "CREATE FUNCTION approvals.mine() RETURNS int LANGUAGE sql RETURN 1",
@@ -144,11 +144,19 @@ def test_the_owner_cannot_change_what_happened(attack: str) -> None:
         cursor.execute(f"{attack} WHERE id = {event.id}")
 
 
+def test_nobody_gives_a_leaf() -> None:
+    with pytest.raises(ProgrammingError, match="generated column"), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO approvals_auditevent (action, subject_kind, subject_id, leaf)"
+            " VALUES ('a.b.c', 'x', '1', '\\x00')"
+        )
+
+
 def test_an_insert_by_hand_leaves_its_role_its_bytes_and_its_leaf() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO approvals_auditevent (action, subject_kind, subject_id, leaf)"
-            " VALUES ('a.b.c', 'x', '1', '\\x00') RETURNING id"
+            "INSERT INTO approvals_auditevent (action, subject_kind, subject_id)"
+            " VALUES ('a.b.c', 'x', '1') RETURNING id"
         )
         event = AuditEvent.objects.get(id=cursor.fetchone()[0])
     assert (event.actor_kind, event.actor, event.role) == ("role", "crs_owner", "crs_owner")

@@ -26,35 +26,40 @@ BEGIN
     END CASE;
 END $$;
 
-CREATE FUNCTION approvals.evidence_leaf() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION approvals.evidence_body() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.body IS NULL THEN  -- whoever tells about rows of his own (a journal) brings the bytes he built from them
-        NEW.recorded_at := clock_timestamp();
-        NEW.role := session_user;
-        NEW.body := convert_to(
-            '{"action":' || to_json(NEW.action::text)::text
-            || ',"actor":' || to_json(NEW.actor::text)::text
-            || ',"actor_kind":' || to_json(NEW.actor_kind::text)::text
-            || ',"after":' || coalesce(approvals.canonical(NEW.after), 'null')
-            || ',"at":"' || approvals.instant(NEW.at)
-            || '","before":' || coalesce(approvals.canonical(NEW.before), 'null')
-            || ',"desk":' || coalesce(NEW.desk_id::text, 'null')
-            || ',"facts":' || coalesce(approvals.canonical(NEW.facts), 'null')
-            || ',"ip":' || coalesce('"' || host(NEW.ip) || '"', 'null')
-            || ',"login":' || to_json(NEW.login::text)::text
-            || ',"reason":' || to_json(NEW.reason)::text
-            || ',"recorded_at":"' || approvals.instant(NEW.recorded_at)
-            || '","request_id":' || to_json(NEW.request_id::text)::text
-            || ',"role":' || to_json(NEW.role::text)::text
-            || ',"subject_id":' || to_json(NEW.subject_id::text)::text
-            || ',"subject_kind":' || to_json(NEW.subject_kind::text)::text
-            || ',"v":1}', 'UTF8');
+    IF NEW.actor_kind <> ALL ('{person,key,machine,role}') OR NEW.action !~ '^[a-z_]+(\.[a-z_]+){2}$' THEN
+        RAISE EXCEPTION 'an event has a kind of actor and a dotted action' USING ERRCODE = 'CR009';
     END IF;
-    NEW.leaf := sha256('\x00'::bytea || NEW.body);
+    NEW.recorded_at := clock_timestamp();
+    NEW.role := session_user;
+    NEW.body := convert_to(
+        '{"action":' || to_json(NEW.action::text)::text
+        || ',"actor":' || to_json(NEW.actor::text)::text
+        || ',"actor_kind":' || to_json(NEW.actor_kind::text)::text
+        || ',"after":' || coalesce(approvals.canonical(NEW.after), 'null')
+        || ',"at":"' || approvals.instant(NEW.at)
+        || '","before":' || coalesce(approvals.canonical(NEW.before), 'null')
+        || ',"desk":' || coalesce(NEW.desk_id::text, 'null')
+        || ',"facts":' || coalesce(approvals.canonical(NEW.facts), 'null')
+        || ',"ip":' || coalesce('"' || host(NEW.ip) || '"', 'null')
+        || ',"login":' || to_json(NEW.login::text)::text
+        || ',"reason":' || to_json(NEW.reason)::text
+        || ',"recorded_at":"' || approvals.instant(NEW.recorded_at)
+        || '","request_id":' || to_json(NEW.request_id::text)::text
+        || ',"role":' || to_json(NEW.role::text)::text
+        || ',"subject_id":' || to_json(NEW.subject_id::text)::text
+        || ',"subject_kind":' || to_json(NEW.subject_kind::text)::text
+        || ',"v":1}', 'UTF8');
     RETURN NEW;
 END $$;
-CREATE TRIGGER evidence_leaf BEFORE INSERT ON public.approvals_auditevent
-    FOR EACH ROW EXECUTE FUNCTION approvals.evidence_leaf();
+-- Whoever tells about rows of his own (a journal) brings the bytes that he built from them.
+CREATE TRIGGER evidence_body BEFORE INSERT ON public.approvals_auditevent
+    FOR EACH ROW WHEN (NEW.body IS NULL) EXECUTE FUNCTION approvals.evidence_body();
+
+-- The leaf is no value that anybody gives: RFC 6962, 0x00 before the leaf's bytes.
+ALTER TABLE public.approvals_auditevent DROP COLUMN leaf,
+    ADD COLUMN leaf bytea GENERATED ALWAYS AS (sha256('\x00'::bytea || body)) STORED;
 
 -- An insert by hand is told by its login.
 ALTER TABLE public.approvals_auditevent

@@ -1,4 +1,4 @@
--- L-5: nobody writes a balance but the trigger of balance_moves. A statement that no trigger makes has depth 0; asked in WHEN,
+-- L-5: nobody writes a balance but the trigger of posting_moves_balance. A statement that no trigger makes has depth 0; asked in WHEN,
 -- so that the honest way pays no call.
 CREATE FUNCTION ledger.balance_guarded() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,23 +1,26 @@
--- L-2: a journal has exactly the legs it says, two at least. L-7: it leaves its event and leaf in the evidence. Deferred to the
--- end of the transaction, because a journal comes before its legs; ledger.post() fires it at once. Whoever inserts by hand
--- leaves the same event. The bytes are built here, in the form of crs/kernel/evidence.py, from what stands in the rows.
-CREATE FUNCTION ledger.journal_closed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-    legs record;
+-- L-2: no journal without its legs; those that came were all of them (journal_stands). L-8: a reversal undoes its journal leg by
+-- leg, in the same book, on the same desk and venue account; each journal once (UNIQUE journal_reversed_once). Deferred to the
+-- end of the transaction, because by hand a journal comes before its legs.
+CREATE FUNCTION ledger.journal_closed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT count(*) AS number,
-           string_agg('[' || posting.account_id || ',' || posting.asset_id || ',"' || posting.units || '"]', ','
-                      ORDER BY posting.leg) AS text
-    INTO legs FROM public.ledger_posting AS posting WHERE posting.journal_id = NEW.id;
-    IF legs.number <> NEW.legs THEN
-        RAISE EXCEPTION 'the journal says % legs and has %', NEW.legs, legs.number USING ERRCODE = 'CR002',
-            DETAIL = json_build_object('journal', NEW.id, 'legs', NEW.legs, 'postings', legs.number);
+    PERFORM FROM public.ledger_posting AS posting WHERE posting.journal_id = NEW.id AND posting.leg = 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a journal has its legs' USING ERRCODE = 'CR002',
+            DETAIL = json_build_object('journal', NEW.id, 'legs', NEW.legs, 'postings', 0);
     END IF;
-    INSERT INTO public.approvals_auditevent
-        (at, recorded_at, role, actor_kind, actor, action, subject_kind, subject_id, desk_id, body)
-    VALUES (NEW.occurred_at, NEW.recorded_at, session_user, split_part(NEW.actor, ':', 1),
-            substr(NEW.actor, strpos(NEW.actor, ':') + 1), 'ledger.journal.posted', 'ledger.journal', NEW.id, NEW.desk_id,
-            ledger.journal_body(NEW, legs.text));
+    IF NEW.reverses_id IS NOT NULL THEN
+        PERFORM FROM public.ledger_journal AS journal
+        WHERE journal.id = NEW.reverses_id AND journal.book = NEW.book AND journal.desk_id = NEW.desk_id
+          AND journal.account_id = NEW.account_id AND journal.legs = NEW.legs AND journal.kind <> 'REVERSAL'
+          AND NOT EXISTS (SELECT FROM public.ledger_posting AS undo
+                          LEFT JOIN public.ledger_posting AS done ON done.journal_id = NEW.reverses_id AND done.leg = undo.leg
+                          WHERE undo.journal_id = NEW.id AND (done.account_id, done.asset_id, done.units)
+                                IS DISTINCT FROM (undo.account_id, undo.asset_id, -undo.units));
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'a reversal undoes its journal leg by leg, where that stands' USING ERRCODE = 'CR007',
+                DETAIL = json_build_object('journal', NEW.reverses_id);
+        END IF;
+    END IF;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER journal_closed AFTER INSERT ON public.ledger_journal DEFERRABLE INITIALLY DEFERRED

@@ -12,13 +12,13 @@ DECLARE
     fresh bigint[];
     reused int;
 BEGIN
-    IF actor !~ '^(person|key|machine):.' THEN
+    IF split_part(actor, ':', 1) <> ALL ('{person,key,machine}') THEN
         RAISE EXCEPTION 'a journal is posted by a person, a key or a machine' USING ERRCODE = 'CR012';
     END IF;
     SELECT array_agg(sha256(timestamptz_send(occurred[place]) || convert_to(concat_ws('|', desks[place],
                          venue_accounts[place], kinds[place], books[place], sorted,
-                         coalesce(reverses[place]::text, '-'), memos[place]), 'UTF8')) ORDER BY place) INTO digests
-    FROM (SELECT place, string_agg(a || ' ' || s || ' ' || u, ',' ORDER BY a, s, u) AS sorted
+                         coalesce(reverses[place], 0), memos[place]), 'UTF8')) ORDER BY place) INTO digests
+    FROM (SELECT place, string_agg(concat_ws(' ', a, s, u), ',' ORDER BY a, s, u) AS sorted
           FROM unnest(owners, accounts, assets, units) AS leg (place, a, s, u) GROUP BY place) AS journal;
 
     WITH inserted AS (
@@ -47,7 +47,9 @@ BEGIN
     INSERT INTO public.ledger_posting (journal_id, leg, account_id, asset_id, units, occurred_at)
     SELECT ids[place], number, a, s, u, occurred[place]
     FROM unnest(owners, numbers, accounts, assets, units) AS leg (place, number, a, s, u) WHERE are_new[place];
-    SET CONSTRAINTS public.journal_closed, public.reversal_mirrors IMMEDIATE;
-    SET CONSTRAINTS public.journal_closed, public.reversal_mirrors DEFERRED;
+    IF reverses <> array_fill(NULL::bigint, ARRAY[cardinality(reverses)]) THEN
+        SET CONSTRAINTS public.journal_closed IMMEDIATE;
+        SET CONSTRAINTS public.journal_closed DEFERRED;
+    END IF;
 END $$;
 GRANT EXECUTE ON FUNCTION ledger.post_many TO crs_app;

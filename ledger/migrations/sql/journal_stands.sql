@@ -1,0 +1,110 @@
+-- What the legs of one INSERT must be, whoever inserts: the trigger looks at its own transition table and never joins back to
+-- posting (that plan reads the table: half the speed).
+--   L-1  every journal balances in every asset, each INSERT by itself; NaN sums to NaN, which is not zero either
+--   L-2  an INSERT brings all legs of its journals, numbered from 1: a later pair, balanced or not, comes too late
+--   L-6  legs, journal and accounts agree on desk, book and occurred_at; nothing stands in another book
+--   L-7  the journal leaves its event in the evidence, with bytes built from the rows
+--   L-9  a journal is recorded when it is written, by the database's clock: neither before its transaction nor ahead of time
+-- One pass in plain variables for the usual INSERT, all legs of one journal, because setting a query up is what costs here; a
+-- batch is judged by sets. Both only ask whether all is well: ledger.journal_refused() finds out what is not.
+CREATE FUNCTION ledger.journal_stands() RETURNS trigger LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    journal public.ledger_journal;
+    of bigint; leg smallint; account bigint; asset int; units numeric; at timestamptz; desk bigint; book text;
+    number int := 0;
+    first_asset int;
+    is_mixed boolean := false;
+    total numeric := 0;
+    legs text;
+BEGIN
+    FOR of, leg, account, asset, units, at, desk, book IN
+        SELECT posted.journal_id, posted.leg, posted.account_id, posted.asset_id, posted.units, posted.occurred_at,
+               ledger_account.desk_id, ledger_account.book
+        FROM posted
+        -- OFFSET 0 keeps it a lookup by key: the planner knows nothing of a transition table.
+        LEFT JOIN LATERAL (SELECT row.desk_id, row.book FROM public.ledger_ledgeraccount AS row
+                           WHERE row.id = posted.account_id OFFSET 0) AS ledger_account ON true
+    LOOP
+        IF number = 0 THEN
+            first_asset := asset;
+            SELECT row.* INTO journal FROM public.ledger_journal AS row
+            JOIN public.approvals_account AS venue_account
+                ON venue_account.id = row.account_id AND venue_account.desk_id = row.desk_id AND venue_account.book = row.book
+            WHERE row.id = of;
+        ELSIF of <> journal.id THEN
+            number := -1;
+            EXIT;
+        END IF;
+        number := number + 1;
+        IF (leg = number AND desk = journal.desk_id AND book = journal.book AND at = journal.occurred_at) IS NOT TRUE THEN
+            PERFORM ledger.journal_refused(of);
+        END IF;
+        is_mixed := is_mixed OR asset <> first_asset;
+        total := total + units;
+        legs := concat_ws(',', legs, concat('[', account, ',', asset, ',"', units, '"]'));
+    END LOOP;
+
+    IF number > 0 THEN
+        IF is_mixed THEN
+            PERFORM FROM posted GROUP BY asset_id HAVING sum(posted.units) <> 0;
+            is_mixed := FOUND;
+        END IF;
+        IF is_mixed OR total <> 0 OR number <> journal.legs OR number < 2 OR journal.key = ''
+            OR journal.kind <> ALL ('{TRADE,COMMISSION,SWAP_FEE,TRANSFER,FUNDING,ADJUSTMENT,REVERSAL}')
+            OR (journal.kind = 'REVERSAL') <> (journal.reverses_id IS NOT NULL)
+            OR split_part(journal.actor, ':', 1) <> ALL ('{person,key,machine,role}')
+            OR journal.recorded_at < now() OR journal.recorded_at > clock_timestamp() THEN
+            PERFORM ledger.journal_refused(journal.id);
+        END IF;
+        INSERT INTO public.approvals_auditevent
+            (at, recorded_at, role, actor_kind, actor, action, subject_kind, subject_id, desk_id, body)
+        VALUES (journal.occurred_at, journal.recorded_at, session_user, split_part(journal.actor, ':', 1),
+                substr(journal.actor, strpos(journal.actor, ':') + 1), 'ledger.journal.posted', 'ledger.journal',
+                journal.id, journal.desk_id, ledger.journal_body(journal, legs));
+    ELSIF number < 0 THEN
+        PERFORM ledger.journal_refused(sum.journal_id)
+        FROM (SELECT posted.journal_id FROM posted
+              GROUP BY posted.journal_id, posted.asset_id HAVING sum(posted.units) <> 0 LIMIT 1) AS sum;
+        PERFORM ledger.journal_refused(batch.journal_id)
+        FROM (SELECT posted.journal_id, count(*) AS legs_here, max(posted.leg) AS last, min(posted.leg) AS first,
+                     bool_and((posted.occurred_at = row.occurred_at AND ledger_account.desk_id = row.desk_id
+                               AND ledger_account.book = row.book) IS TRUE) AS agree
+              FROM posted
+              LEFT JOIN LATERAL (SELECT * FROM public.ledger_journal AS journal
+                                 WHERE journal.id = posted.journal_id OFFSET 0) AS row ON true
+              LEFT JOIN LATERAL (SELECT * FROM public.ledger_ledgeraccount AS row
+                                 WHERE row.id = posted.account_id OFFSET 0) AS ledger_account ON true
+              GROUP BY posted.journal_id) AS batch
+        LEFT JOIN LATERAL (SELECT row.* FROM public.ledger_journal AS row
+                           JOIN public.approvals_account AS venue_account ON venue_account.id = row.account_id
+                               AND venue_account.desk_id = row.desk_id AND venue_account.book = row.book
+                           WHERE row.id = batch.journal_id OFFSET 0) AS row ON true
+        WHERE (agree AND batch.legs_here = row.legs AND last = row.legs AND first = 1 AND row.legs >= 2 AND row.key <> ''
+               AND row.kind = ANY ('{TRADE,COMMISSION,SWAP_FEE,TRANSFER,FUNDING,ADJUSTMENT,REVERSAL}')
+               AND (row.kind = 'REVERSAL') = (row.reverses_id IS NOT NULL)
+               AND split_part(row.actor, ':', 1) = ANY ('{person,key,machine,role}')
+               AND row.recorded_at BETWEEN now() AND clock_timestamp()) IS NOT TRUE;
+        INSERT INTO public.approvals_auditevent
+            (at, recorded_at, role, actor_kind, actor, action, subject_kind, subject_id, desk_id, body)
+        SELECT row.occurred_at, row.recorded_at, session_user, split_part(row.actor, ':', 1),
+               substr(row.actor, strpos(row.actor, ':') + 1), 'ledger.journal.posted', 'ledger.journal', row.id,
+               row.desk_id, ledger.journal_body(row, batch.legs)
+        FROM (SELECT posted.journal_id,
+                     string_agg(concat('[', posted.account_id, ',', posted.asset_id, ',"', posted.units, '"]'), ','
+                                ORDER BY posted.leg) AS legs
+              FROM posted GROUP BY posted.journal_id ORDER BY posted.journal_id) AS batch
+        CROSS JOIN LATERAL (SELECT * FROM public.ledger_journal AS journal
+                            WHERE journal.id = batch.journal_id OFFSET 0) AS row;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER journal_stands AFTER INSERT ON public.ledger_posting
+    REFERENCING NEW TABLE AS posted FOR EACH STATEMENT EXECUTE FUNCTION ledger.journal_stands();
+
+-- A journal by hand is its role's.
+ALTER TABLE public.ledger_journal ALTER recorded_at SET DEFAULT clock_timestamp(), ALTER memo SET DEFAULT '',
+    ALTER actor SET DEFAULT 'role:' || session_user, ALTER digest SET DEFAULT sha256('by hand');
+-- A ledger account agrees with its Account for good: neither ever changes.
+ALTER TABLE public.ledger_ledgeraccount ADD CONSTRAINT ledgeraccount_account_desk_book
+    FOREIGN KEY (account_id, desk_id, book) REFERENCES public.approvals_account (id, desk_id, book);
