@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from approvals.rules.halts import Halts
     from approvals.rules.roles import Act
     from approvals.rules.scope import Scope
+    from crs.kernel.actor import Actor
 
 _watch: halt_watch.HaltWatch | None = None
 _watch_lock = threading.Lock()
@@ -78,6 +79,14 @@ def accounts(desk_id: int | None = None) -> QuerySet[Account]:
     """Return the accounts of one desk, or every account, closed ones too, by code."""
     rows = Account.objects.select_related("desk", "venue").order_by("code")
     return rows if desk_id is None else rows.filter(desk_id=desk_id)
+
+
+def responsible_of(actor: Actor) -> str:
+    """Return the person that answers for what `actor` does: himself, or whoever made the key that he uses."""
+    if actor.kind != "key":
+        return actor.name
+    key = ApiKey.objects.filter(key_id=actor.name).first()
+    return actor.name if key is None else key.created_by.rpartition(":")[2]
 
 
 def open_accounts(desk: Desk | None = None) -> QuerySet[Account]:

@@ -8,10 +8,12 @@ from approvals import api as approvals_api
 from crs import health
 from crs.api import views
 from crs.portal.urls import routes as portal
+from execution.api.routes import routes as execution_routes
 
 api_v1 = [
     path("time", views.TimeView.as_view()),
     *approvals_api.routes,
+    *execution_routes,
 ]
 urlpatterns = [
     *portal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from execution.rules.facts import Wish
 
 UUID_LENGTH = 36
+# Magic numbers made from names lie above those that people choose for themselves, and within 32 bits.
+MAGIC_FIRST, MAGIC_SPAN = 1_000_000_000, 1_000_000_000
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(2200, 1, 1, tzinfo=UTC)  # the end of a window that has none
 LOCK_GATE = 0x63727347  # "crsG": the class of advisory locks that let one intent of an account be decided at a time
@@ -81,6 +84,11 @@ def magic_numbers(account_id: int) -> set[int]:
     """Return the magic numbers that our orders on an account carry."""
     rows = Order.objects.filter(~Q(magic=0), account_id=account_id)
     return set(rows.values_list("magic", flat=True).distinct())
+
+
+def magic_of(strategy: str) -> int:
+    """Return the number by which the venue knows a strategy's orders: the same for the same name, on every machine."""
+    return int.from_bytes(hashlib.sha256(strategy.encode()).digest()[:4], "big") % MAGIC_SPAN + MAGIC_FIRST
 
 
 def booked_deals(account_id: int, deals: Sequence[str]) -> set[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import F
+
 from approvals.models import Book, MarginMode, VenueKind
 from approvals.operations import desks
 from crs.kernel import clock
@@ -14,6 +16,7 @@ from execution import queries
 from execution.models import Order
 from execution.operations import booking, gate, identity, orders
 from execution.rules.facts import Live, Loss, Tick
+from guardian.models import Symbol
 from guardian.operations import symbols
 from ledger.operations import accounts
 from tests.execution.desk import proposal
@@ -23,6 +26,8 @@ from tests.support.factories import make_desk
 from tests.support.paper_gateway import open_account
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from approvals.models import Account
     from execution.operations.gate import Decided
     from execution.operations.orders import Recorded
@@ -81,6 +86,13 @@ class VenueDesk:
         tick = Tick(bid=price, ask=price, received_at=now)
         loss = Loss(limit=100 * USD, opening_equity=10_000 * USD, flows=0, equity=10_000 * USD)
         return Live(tick=tick, market=market, loss=loss)
+
+    def show_price(self, *, at: datetime) -> None:
+        """Write the last tick into the symbol map, as the listener does."""
+        venue_at = self.wire.account(self.account.login).venue_at
+        Symbol.objects.filter(account=self.account).update(
+            bid=PRICE, ask=PRICE, received_at=at, venue_at=venue_at, seq=F("seq") + 1
+        )
 
     def decide(self, **wanted: Any) -> Decided:
         """Propose as Alice; by default 0.01 lots bought at the market."""
