@@ -185,3 +185,11 @@ def test_the_tree_names_no_machine() -> None:
         if machine.search(line)
     ]
     assert found == []
+
+
+def test_no_file_holds_what_a_merge_left() -> None:
+    marks = re.compile(rf"^({'<' * 7} |{'>' * 7} |{'=' * 7}$)", re.MULTILINE)
+    texts = [
+        path for path in tracked() if path.suffix in {".py", ".md", ".sql", ".toml", ".html", ".css", ".js", ".po"}
+    ]
+    assert [str(path) for path in texts if marks.search((ROOT / path).read_text())] == []
