@@ -87,6 +87,13 @@ def test_other_media_types_are_refused() -> None:
     assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+def test_a_foreign_host_is_a_problem_too() -> None:
+    answer = Client().get("/api/v1/time", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["request_id"] == answer["X-Request-ID"]
+
+
 def test_a_body_beyond_the_limit_is_refused() -> None:
     client = make_client(scopes=["kill:engage"])
     answer = client.post("/api/v1/kill-switch/trigger", b"[" + b" " * 3_000_000 + b"]")
