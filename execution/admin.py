@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
     from django.utils.safestring import SafeString
 
-WISH = ("order_type", "limit_number", "stop_loss_number", "take_profit_number", "reduce_only", "position_id")
+WISH = ("order_type", "limit_number", "stop_loss_number", "take_profit_number", "reduces", "position_id")
 
 
 def lots(units: int) -> SafeString:
@@ -68,6 +68,10 @@ class _Traded(ReadOnlyAdmin):
     @admin.display(description=_("Take profit"))
     def take_profit_number(self, row: Intent | Order) -> SafeString:
         return price(row.take_profit)
+
+    @admin.display(description=_("May only reduce"))
+    def reduces(self, row: Intent | Order) -> str:
+        return _t("yes") if row.reduce_only else _t("no")
 
 
 class OrdersInline(ReadOnlyInline):

@@ -43,6 +43,11 @@ def active_symbols() -> QuerySet[Symbol]:
     return Symbol.objects.filter(is_active=True).select_related("account").order_by("account__code", "symbol")
 
 
+def synthetic_symbols(account_id: int) -> set[str]:
+    """Return the symbols of an account whose whole path is invented."""
+    return set(Symbol.objects.filter(account_id=account_id, is_synthetic=True).values_list("symbol", flat=True))
+
+
 def watched() -> list[Watched]:
     """Return the active symbols for the listener: one light statement, asked twice a second."""
     rows = active_symbols().values_list("id", "account__login", "account__code", "symbol", "seq")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, F, Sum, When
 
 from crs.kernel.fields import BaseUnitsField
-from ledger.models import Asset, Balance, Deal, LedgerAccount, NavMark
+from ledger.models import Asset, Balance, Deal, LedgerAccount, NavMark, Reconciliation
 from ledger.rules import chart as chart_rules
 from ledger.rules import venue_recipes
 from ledger.rules.chart import Chart
@@ -129,3 +129,8 @@ def _read_chart(account_id: int) -> Chart:
         currency=account.currency,
         **{name: ids[name] for name in names},
     )
+
+
+def last_reconciliation() -> Reconciliation | None:
+    """Return the latest comparison of the book with a venue, of whatever account."""
+    return Reconciliation.objects.order_by("-id").first()

@@ -9,6 +9,8 @@ from django.core.paginator import Paginator as DjangoPaginator
 from django.db import connection
 from django.utils.functional import cached_property
 
+from crs.kernel.display import NOTHING
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -84,6 +86,7 @@ class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
     list_after_template = "crs/list_totals.html"
     paginator = LargePaginator
     show_full_result_count = False
+    empty_value_display = NOTHING
     show_facets = ShowFacets.NEVER
     change_form_template = "crs/object.html"
     empty_hint: str | _StrPromise = ""  # what to do when the list has no row at all

@@ -1,15 +1,345 @@
-"""Can I sleep? If not, what do I do first?"""
+"""What does the cockpit show? Rows that monitors and sessions keep, read by a few statements; none is summed here."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Sum
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from approvals import queries as approvals_queries
+from approvals.rules.halts import Halts
+from approvals.rules.roles import Act
+from approvals.rules.scope import Subject
+from crs.kernel import clock
+from crs.kernel.money import Amount, Asset
+from crs.portal import machine, permit, site, verdict
+from crs.portal.verdict import Attention
+from execution.models import Fill, Order, Position
+from execution.rules.facts import CASH_DECIMALS
+from guardian import queries as guardian_queries
+from guardian.rules import calendar
+from ledger import queries as ledger_queries
+from strategies.models import Session, SymbolRun
+from strategies.rules.lifecycle import OPEN
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
     from django.http import HttpRequest
 
+    from approvals.rules.halts import Halt
+    from guardian.models import Symbol
 
-def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+RECENT = timedelta(hours=24)  # how long an ended session still asks for a look
+STALE_S = 15  # wall seconds without a tick while the market is open; as long as a process may be silent
+CURVE_POINTS = 160
+FILLS_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolLine:
+    """One watched symbol: its state, last price, position and what its session made of it."""
+
+    id: int
+    name: str
+    account: str
+    state: str
+    is_synthetic: bool
+    digits: int
+    bid: Decimal | None
+    ask: Decimal | None
+    spread_points: int | None
+    received_at: datetime | None
+    lots: int
+    trades: int | None
+    errors: int
+    pnl: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
+class NavLine:
+    """What a running session is worth, since its start and against its loss limit."""
+
+    session: Session
+    nav: Amount | None
+    change: Amount | None
+    loss: Amount
+    limit: Amount
+    percent: float
+    drawdown: Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """NAV over time of one session, in base units, with the level it opened at."""
+
+    values: tuple[int, ...]
+    opened: int | None
+    start: datetime | None
+    end: datetime | None
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Fill the start page of the admin: unfold's DASHBOARD_CALLBACK."""
-    return {**context, "title": _("Cockpit")}
+    return {**context, "title": _("Cockpit"), **facts(request)}
+
+
+def facts(request: HttpRequest) -> dict[str, Any]:
+    """Return everything that the cockpit shows, as of now."""
+    at = clock.now()
+    halts = site.halts(request)
+    sessions = list(Session.objects.select_related("account").filter(state__in=OPEN).order_by("id"))
+    symbols = _symbols(sessions, halts, at)
+    signs = machine.signs()
+    attention = verdict.ordered(
+        [
+            *_stopped(halts),
+            *_releases(request),
+            *_ended(at),
+            *_unknown(),
+            *_stale(symbols),
+            *_silent(signs, at),
+        ]
+    )
+    navs = [_nav(session) for session in sessions if session.state != "OPENING"]
+    return {
+        "verdict": verdict.judge(
+            halted=[str(halt.scope) for halt in halts], running=len(sessions), attention=attention
+        ),
+        "attention": attention[: verdict.ATTENTION_MAX],
+        "attention_more": max(0, len(attention) - verdict.ATTENTION_MAX),
+        "attention_count": len(attention),
+        "epoch": max((halt.epoch for halt in halts), default=None),
+        "sessions": sessions,
+        "symbols": symbols,
+        "navs": navs,
+        "curve": _curve(navs[0].session) if navs else None,
+        "fills": list(Fill.objects.select_related("account").order_by("-booked_at", "-id")[:FILLS_SHOWN]),
+        "trust": _trust(signs, symbols, at),
+        "integrations": machine.integrations(),
+        "cash_decimals": CASH_DECIMALS,
+    }
+
+
+# ── Needs you now ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def _stopped(halts: Sequence[Halt]) -> list[Attention]:
+    return [
+        Attention(
+            "ENGAGED",
+            _("%(scope)s is stopped") % {"scope": halt.scope},
+            f"{halt.reason} · {halt.engaged_by}",
+            halt.engaged_at,
+            _("Progress"),
+            reverse("kill-progress", args=[halt.epoch]),
+        )
+        for halt in halts
+    ]
+
+
+def _releases(request: HttpRequest) -> list[Attention]:
+    """Releases that this reader may confirm."""
+    if not permit.may(request, Act.VOTE):
+        return []
+    me = f"person:{request.user.get_username()}"
+    return [
+        Attention(
+            "REQUESTED",
+            _("Release of %(scope)s waits for a second person") % {"scope": release.kill_switch.scope},
+            f"{release.requested_by} · {release.cause}",
+            release.requested_at,
+            _("Review"),
+            reverse("kill-progress", args=[release.kill_switch.epoch]) + "#release",
+        )
+        for release in approvals_queries.open_releases()
+        if release.requested_by != me
+    ]
+
+
+def _ended(at: datetime) -> list[Attention]:
+    """Sessions that ended lately in a way that somebody should know of."""
+    found = []
+    for session in Session.objects.filter(state__in=("ENDED", "HALTED", "FAILED"), ended_at__gt=at - RECENT):
+        report = session.report or {}
+        name = _("Session %(id)d") % {"id": session.pk}
+        if session.state == "FAILED":
+            state, title, why = "FAILED", _("%(name)s failed") % {"name": name}, session.error[:160]
+        elif not report.get("reconciled", False):
+            state, title = "UNRECONCILED", _("%(name)s: book and venue differ") % {"name": name}
+            why = f"{report.get('ledger_nav_change')} / {report.get('gateway_equity_change')} {session.currency}"
+        elif session.state == "HALTED":
+            state, title = "HALTED", _("%(name)s was halted") % {"name": name}
+            why = f"{session.halt_reason} · {report.get('total_pnl')} {session.currency}"
+        else:
+            continue
+        href = reverse("admin:strategies_session_change", args=[session.pk])
+        found.append(Attention(state, title, why, session.ended_at, _("Report"), href))
+    return found
+
+
+def _unknown() -> list[Attention]:
+    orders = Order.objects.select_related("account").filter(state="UNKNOWN", settled_at=None).order_by("id")
+    return [
+        Attention(
+            "UNKNOWN",
+            _("Order %(id)d has no known outcome") % {"id": order.pk},
+            _("%(symbol)s on %(account)s; the venue is being asked")
+            % {"symbol": order.symbol, "account": order.account.code},
+            order.unknown_at,
+            _("Look"),
+            reverse("admin:execution_order_change", args=[order.pk]),
+        )
+        for order in orders
+    ]
+
+
+def _stale(symbols: Sequence[SymbolLine]) -> list[Attention]:
+    return [
+        Attention(
+            "STALE",
+            _("No price of %(symbol)s") % {"symbol": line.name},
+            _("on %(account)s; new risk is refused until it ticks again") % {"account": line.account},
+            line.received_at,
+            _("Look"),
+            reverse("admin:guardian_symbol_change", args=[line.id]),
+        )
+        for line in symbols
+        if line.state in ("STALE", "NO_DATA")
+    ]
+
+
+def _silent(signs: Sequence[machine.Sign], at: datetime) -> list[Attention]:
+    return [
+        Attention(
+            "DOWN",
+            _("%(name)s gives no sign of life") % {"name": sign.name},
+            _("silent for more than 15 s; the supervisor starts it again"),
+            sign.at,
+            _("Health"),
+            reverse("health"),
+        )
+        for sign in signs
+        if sign.is_silent(at)
+    ]
+
+
+# ── Symbols ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _symbols(sessions: Sequence[Session], halts: Sequence[Halt], at: datetime) -> list[SymbolLine]:
+    by_account = {session.account_id: session for session in sessions if session.account_id}
+    runs = {(run.session_id, run.symbol): run for run in SymbolRun.objects.filter(session__in=sessions)}
+    held = {
+        (line["account"], line["symbol"]): line["total"]
+        for line in Position.objects.exclude(lots=0).values("account", "symbol").annotate(total=Sum("lots"))
+    }
+    lines = []
+    for row in guardian_queries.active_symbols().select_related("account__desk", "account__venue"):
+        session = by_account.get(row.account_id)
+        run = runs.get((session.pk, row.symbol)) if session else None
+        lines.append(
+            SymbolLine(
+                id=row.pk,
+                name=row.symbol,
+                account=row.account.code,
+                state=_state(row, session, run, halts, at),
+                is_synthetic=row.is_synthetic,
+                digits=row.digits,
+                bid=row.bid,
+                ask=row.ask,
+                spread_points=_spread(row),
+                received_at=row.received_at,
+                lots=int(held.get((row.account_id, row.symbol), 0)),
+                trades=run.trades if run else None,
+                errors=run.errors if run else 0,
+                pnl=Amount(Asset(row.account.currency, CASH_DECIMALS), run.pnl_units) if run else None,
+            )
+        )
+    return lines
+
+
+def _spread(row: Symbol) -> int | None:
+    if row.bid is None or row.ask is None:
+        return None
+    return int((row.ask - row.bid) / row.point)
+
+
+def _state(row: Symbol, session: Session | None, run: SymbolRun | None, halts: Sequence[Halt], at: datetime) -> str:
+    subject = Subject(
+        desk=row.account.desk.code, venue=row.account.venue.code, account=row.account.code, symbol=row.symbol
+    )
+    if Halts(engaged=tuple(halts), modes=(), epoch=0, read_at=at).covering(subject):
+        return "HALTED"
+    if run is not None and run.is_stopped:
+        return "PAUSED"
+    if row.received_at is None or row.venue_at is None:
+        return "NO_DATA"
+    silent = (at - row.received_at).total_seconds()
+    speed = session.speed if session else 1
+    try:
+        is_open = calendar.is_open(row.sessions, row.venue_at + timedelta(seconds=silent * speed))
+    except (KeyError, ValueError):
+        is_open = True
+    if not is_open:
+        return "MARKET_CLOSED"
+    return "STALE" if silent > STALE_S else "ACTIVE"
+
+
+# ── NAV and limits ────────────────────────────────────────────────────────────────────────────────────────────────────
+def _nav(session: Session) -> NavLine:
+    asset = Asset(session.currency, CASH_DECIMALS)
+    nav, opened = session.nav_units, session.opening_equity_units
+    change = nav - opened if nav is not None and opened is not None else None
+    loss = max(0, -change) if change is not None else 0
+    return NavLine(
+        session=session,
+        nav=None if nav is None else Amount(asset, nav),
+        change=None if change is None else Amount(asset, change),
+        loss=Amount(asset, loss),
+        limit=Amount(asset, session.max_loss_units),
+        percent=100 * loss / session.max_loss_units,
+        drawdown=Amount(asset, session.max_drawdown_units),
+    )
+
+
+def _curve(session: Session) -> Curve:
+    assert session.account_id is not None, "a session with a NAV has an account"
+    marks = list(ledger_queries.nav_history(session.account_id).reverse().values_list("at", "nav")[:CURVE_POINTS])
+    marks.reverse()
+    return Curve(
+        values=tuple(int(nav) for _at, nav in marks),
+        opened=session.opening_equity_units,
+        start=marks[0][0] if marks else None,
+        end=marks[-1][0] if marks else None,
+    )
+
+
+# ── Can I trust what I see? ───────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """One thing that the figures rest on, and when it was proved last."""
+
+    tone: str  # ok, warn, bad, none
+    name: str
+    what: str
+    at: datetime | None
+
+
+def _trust(signs: Sequence[machine.Sign], symbols: Sequence[SymbolLine], at: datetime) -> list[Trust]:
+    lines = [Trust("bad" if sign.is_silent(at) else "ok", sign.name, sign.detail, sign.at) for sign in signs]
+    ticks = [line.received_at for line in symbols if line.received_at]
+    if symbols:
+        gaps = sum(line.state in ("STALE", "NO_DATA") for line in symbols)
+        what = _("%(n)d without a price") % {"n": gaps} if gaps else _("every symbol ticks")
+        lines.insert(0, Trust("warn" if gaps else "ok", _("Prices"), what, max(ticks, default=None)))
+    last = ledger_queries.last_reconciliation()
+    if last is not None:
+        what = _("%(n)d deals matched") % {"n": last.matched} if last.is_ok else _("differences")
+        lines.insert(0, Trust("ok" if last.is_ok else "bad", _("Book and venue"), what, last.at))
+    drill = approvals_queries.halt_events().filter(action="ENGAGE").first()
+    what = drill.reason[:60] if drill else _("never: a drill proves that it works")
+    lines.append(Trust("ok" if drill else "warn", _("Last stop"), what, drill.at if drill else None))
+    return lines

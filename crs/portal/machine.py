@@ -29,6 +29,12 @@ PART_WORDS: dict[str, _StrPromise] = {
 }
 
 
+PROCESS_WORDS: dict[str, _StrPromise] = {
+    "daemon:relay": gettext_lazy("Relay of doorbells"),
+    "daemon:listener": gettext_lazy("Listener of ticks"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part that the desk depends on, and what was seen of it."""
@@ -45,6 +51,10 @@ class Sign:
     name: str
     at: datetime
     detail: str
+
+    def is_silent(self, at: datetime) -> bool:
+        """Return whether it has been silent for longer than any part may be."""
+        return (at - self.at).total_seconds() > health.SILENCE_S_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +87,14 @@ def parts() -> list[Part]:
 
 def signs() -> list[Sign]:
     """Return the signs of life: processes by their heartbeat, queues by their canary."""
-    beats = [Sign(row.process, row.at, row.detail) for row in Heartbeat.objects.order_by("process")]
-    queues = [Sign(f"{_('queue')} {row.queue}", row.answered_at, "") for row in Canary.objects.order_by("queue")]
+    beats = [
+        Sign(str(PROCESS_WORDS.get(row.process, row.process)), row.at, row.detail)
+        for row in Heartbeat.objects.order_by("process")
+    ]
+    queues = [
+        Sign(_("Queue %s") % row.queue, row.answered_at, _("a worker answers"))
+        for row in Canary.objects.order_by("queue")
+    ]
     return beats + queues
 
 

@@ -39,7 +39,6 @@ def sidebar(request: HttpRequest) -> list[Group]:
         _group(
             _("Book"),
             (_("Journals"), "receipt", "ledger.journal"),
-            (_("Postings"), "rows", "ledger.posting"),
             (_("Accounts"), "tree", "ledger.ledgeraccount"),
             (_("NAV"), "line", "ledger.navmark"),
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Max
 from django.templatetags.static import static
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from approvals import queries
 from approvals.rules.roles import Act
 from crs.portal import permit
+from strategies.models import Session
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,11 +67,28 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             may_stop=permit.may(request, Act.ENGAGE),
             may_make_keys=permit.may(request, Act.KEYS),
             halts=halts(request),
-            clocks=(),
+            clocks=_clocks(),
             profit_colour=profit_colour(request),
             shortcuts=request.COOKIES.get(SHORTCUTS_COOKIE) != "off",
         )
     }
+
+
+def _clocks() -> tuple[VenueClock, ...]:
+    """Return the clock of the first running session: where its last tick stood, and how fast it goes."""
+    session = (
+        Session.objects.select_related("account")
+        .filter(state="RUNNING", account__symbols__venue_at__isnull=False)
+        .annotate(
+            venue_at=Max("account__symbols__venue_at"),
+            read_at=Max("account__symbols__received_at"),
+        )
+        .order_by("id")
+        .first()
+    )
+    if session is None or session.account is None:
+        return ()
+    return (VenueClock(session.account.code, session.venue_at, session.read_at, session.speed),)
 
 
 def halts(request: HttpRequest) -> tuple[Halt, ...]:

@@ -7,13 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from crs.kernel import display
-from crs.kernel.money import EXACT
-from execution.rules.facts import LOT_DECIMALS
+from crs.kernel.money import EXACT, Amount, Asset
+from crs.portal import book
+from execution.rules.facts import CASH_DECIMALS, LOT_DECIMALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
+register.simple_tag(book.account_lines)
+register.simple_tag(book.journal_legs)
+register.simple_tag(book.session_story)
 register.simple_tag(display.amount, name="amount")
 register.simple_tag(display.code, name="code")
 register.simple_tag(display.decimal, name="number")
@@ -170,3 +176,38 @@ def lots(units: int, *, signed: bool = False) -> SafeString:
     """Return lots of 10⁻⁸ as venues write them: two places, more only when there are more."""
     value = EXACT.divide(Decimal(units), Decimal(10**LOT_DECIMALS)).normalize(EXACT)
     return display.decimal(value, places=max(2, -int(value.as_tuple().exponent)), signed=signed)
+
+
+@register.simple_tag
+def cash(units: int | None, currency: str) -> SafeString:
+    """Return money of a venue account with sign, arrow and colour; nothing at all is "—"."""
+    if not units:
+        return display.nothing()
+    return display.amount(Amount(Asset(currency, CASH_DECIMALS), units), signed=True, tone=True)
+
+
+@register.filter
+def trimmed(value: Decimal | None) -> Decimal | None:
+    """Return a price without the zeros that its column pads it with."""
+    return None if value is None else value.normalize(EXACT)
+
+
+@register.filter
+def percent_words(percent: float) -> str:
+    """Return how much of a limit is used, in words for who hears the page."""
+    return str(_("%(percent)d %% of the limit")) % {"percent": percent}
+
+
+@register.filter
+def row_name(row: Any) -> str:
+    """Return what the page of a row is called: its own name, or its noun and number."""
+    if isinstance(row, Model) and type(row).__str__ is Model.__str__:
+        return capfirst(f"{row._meta.verbose_name} {row.pk}")
+    name = str(row)
+    return capfirst(name) if name.partition(" ")[0].isalpha() else name  # a code is written as it is
+
+
+@register.filter
+def grouped(count: int) -> str:
+    """Return a whole number with comma groups, as amounts have them in both languages."""
+    return f"{count:,}"

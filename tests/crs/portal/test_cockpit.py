@@ -1,0 +1,240 @@
+"""Does the cockpit say first what needs somebody, and nothing that is not so?"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from approvals.operations import killswitch
+from approvals.rules.scope import GLOBAL, Scope
+from crs.kernel import clock
+from crs.kernel.actor import Actor, machine
+from crs.portal import verdict
+from crs.portal.verdict import Attention
+from execution.models import Order
+from guardian.models import Heartbeat, Symbol
+from strategies.models import Session
+from tests.crs.portal import desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test import Client
+    from pytest_django import DjangoAssertNumQueries
+
+LOOK = Attention("STALE", "No price of BTCUSD.s", "on PAPER-1", None, "Look", "/")
+BROKEN = Attention("UNRECONCILED", "Session 1: book and venue differ", "1.00 / 2.00 USD", None, "Report", "/")
+
+
+@pytest.mark.parametrize(
+    ("halted", "running", "attention", "tone", "says"),
+    [
+        ([], 1, [], "ok", "Trading, and all is well"),
+        ([], 2, [], "ok", "Trading in 2 sessions, and all is well"),
+        ([], 0, [], "none", "No session is running"),
+        ([], 1, [LOOK], "warn", "Trading, and 1 thing needs a look"),
+        ([], 0, [LOOK, LOOK], "warn", "2 things need a look"),
+        ([], 1, [BROKEN, LOOK], "bad", "Session 1: book and venue differ"),
+        (["SYMBOL:X"], 1, [LOOK], "bad", "Trading, with one scope stopped"),
+        (["SYMBOL:X", "SYMBOL:Y"], 1, [], "bad", "Trading, with 2 scopes stopped"),
+        (["SYMBOL:X"], 0, [], "bad", "Stopped in part, and no session is running"),
+        (["GLOBAL", "SYMBOL:X"], 3, [], "bad", "Everything is stopped"),
+    ],
+)
+def test_the_verdict_is_the_worst_of_what_is_known(
+    halted: list[str], running: int, attention: list[Attention], tone: str, says: str
+) -> None:
+    said = verdict.judge(halted=halted, running=running, attention=attention)
+    assert (said.tone, said.sentence) == (tone, says)
+
+
+def test_work_is_ordered_by_severity_and_then_by_age() -> None:
+    at = clock.now()
+    younger = Attention("UNKNOWN", "b", "", at, "", "")
+    older = Attention("UNKNOWN", "a", "", at - timedelta(hours=1), "", "")
+    assert [item.title for item in verdict.ordered([LOOK, younger, BROKEN, older])] == [
+        BROKEN.title,
+        "a",
+        "b",
+        LOOK.title,
+    ]
+
+
+def words(browser: Client, path: str = "/admin/") -> str:
+    """Return the text of a page."""
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def test_an_empty_desk_says_how_to_begin(signed_in: Callable[..., Client]) -> None:
+    text = words(signed_in("viewer"))
+    assert "No session is running" in text
+    assert "make session" in text
+    assert "0.00 USD" not in text
+
+
+def test_a_running_desk_shows_prices_nav_and_what_is_invented(signed_in: Callable[..., Client]) -> None:
+    desk.show()
+    text = words(signed_in("viewer"))
+    assert "Trading, and all is well" in text
+    assert "14,267.10 14,267.28 18" in text
+    assert text.count("SYNTHETIC") == 1
+    assert "99,900.00 USD −100.00 USD" in text
+    assert "100.00 USD / 1,000.00 USD" in text
+    assert "×60" in text
+
+
+def test_everything_that_needs_somebody_stands_on_the_list(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    browser = signed_in("risk", name="bob")
+    killswitch.engage(scope=Scope("SYMBOL", "BTCUSD.s"), reason="a drill", actor=machine("test"), at=shown.at)
+    alice = Actor("person", "alice")
+    signed_in("operator", name="alice")
+    killswitch.request_release(
+        scope=Scope("SYMBOL", "BTCUSD.s"), cause="drill", remedy="none", actor=alice, at=shown.at
+    )
+    row = desk.order(shown.account, at=shown.at)
+    Order.objects.filter(pk=row.pk).update(state="SENT", sent_at=shown.at)
+    Order.objects.filter(pk=row.pk).update(state="UNKNOWN", unknown_at=shown.at)
+    Symbol.objects.filter(symbol="XAUUSD.s").update(received_at=shown.at - timedelta(minutes=1))
+    Heartbeat.objects.create(process="daemon:relay", at=shown.at - timedelta(minutes=1))
+    report = {"reconciled": False, "ledger_nav_change": "1.00", "gateway_equity_change": "2.00"}
+    ended = desk.show(state="ENDED", ended_at=shown.at, report=report)
+
+    text = words(browser)
+    for said in (
+        "Trading, with one scope stopped",
+        "SYMBOL:BTCUSD.s is stopped",
+        "Release of SYMBOL:BTCUSD.s waits for a second person",
+        f"Order {row.pk} has no known outcome",
+        "No price of XAUUSD.s",
+        "Relay of doorbells gives no sign of life",
+        f"Session {ended.session.pk}: book and venue differ",
+    ):
+        assert said in text
+    assert "waits for a second person" not in words(signed_in("operator", name="alice"))
+
+
+def test_a_closed_market_is_no_fault(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    hours = {"always_open": False, "timezone": "UTC", "weekly": []}
+    Symbol.objects.update(received_at=shown.at - timedelta(hours=1), sessions=hours)
+    text = words(signed_in("viewer"))
+    assert "Market closed" in text
+    assert "No price" not in text
+
+
+def test_everything_stopped_is_the_first_sentence(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    killswitch.engage(scope=GLOBAL, reason="a drill", actor=machine("test"), at=shown.at)
+    text = words(signed_in("viewer"), "/live/cockpit/")
+    assert text.startswith("Everything is stopped")
+    assert "Halted" in text
+
+
+def test_the_cockpit_asks_the_database_a_few_times_only(
+    signed_in: Callable[..., Client], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    browser = signed_in("viewer")
+    for _ in range(3):
+        desk.show()
+    browser.get("/admin/")
+    with django_assert_max_num_queries(24):
+        browser.get("/live/cockpit/")
+
+
+PAGES = [
+    "/admin/strategies/session/",
+    "/admin/guardian/symbol/",
+    "/admin/ledger/journal/",
+    "/admin/ledger/ledgeraccount/",
+    "/admin/ledger/navmark/",
+    "/admin/execution/intent/",
+    "/admin/execution/order/",
+    "/admin/approvals/account/",
+    "/admin/approvals/auditevent/",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_list_and_every_row_opens_in_both_languages(
+    signed_in: Callable[..., Client], path: str, language: str
+) -> None:
+    shown = desk.show()
+    desk.order(shown.account, at=shown.at)
+    browser = signed_in("viewer")
+    browser.cookies["django_language"] = language
+    listed = browser.get(path)
+    assert listed.status_code == 200
+    start = listed.content.decode().split(f'href="{path}', 2)
+    row = next(part for part in start[1:] if part[0].isdigit()).partition('"')[0]
+    assert browser.get(f"{path}{row}").status_code == 200
+    assert browser.post(f"{path}{row}", {}).status_code == 403
+    assert browser.get(f"{path}add/").status_code == 403
+
+
+def test_a_list_asks_as_often_for_many_rows_as_for_few(
+    signed_in: Callable[..., Client], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(4):
+        desk.show()
+    browser = signed_in("viewer")
+    for path in PAGES:
+        browser.get(path)
+        with django_assert_max_num_queries(18):
+            browser.get(path)
+
+
+def test_a_report_shows_three_equal_figures_and_its_json(signed_in: Callable[..., Client]) -> None:
+    at = clock.now()
+    report = {
+        "symbols": {"BTCUSD.s": {"synthetic": False}},
+        "reconciled": True,
+        "ledger_nav_change": "-100.00",
+        "gateway_equity_change": "-100.00",
+        "slots_total": 4,
+        "slots_concurrent": 4,
+        "lag_ms": {"p50": "1.20", "p99": "4.00"},
+        "duration_s": "60.000",
+    }
+    shown = desk.show(state="ENDED", ended_at=at, report=report)
+    text = words(signed_in("viewer"), f"/admin/strategies/session/{shown.session.pk}/change/")
+    assert "The session ended flat" in text
+    assert text.count("−100.00 USD") >= 3
+    assert "Reconciled" in text
+    assert "4 / 4" in text
+    assert json.dumps("60.000")[1:-1] in text
+
+
+def test_a_journal_shows_debits_and_credits_that_are_equal(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    text = words(signed_in("viewer"), f"/admin/ledger/journal/{shown.journal_id}/change/")
+    assert f"{shown.account.code}:VENUE" in text
+    assert "Sum 100,000.00 USD 100,000.00 USD" in text
+
+
+def test_the_trial_balance_stands_under_the_accounts(signed_in: Callable[..., Client]) -> None:
+    desk.show()
+    assert "balances 0.00 USD" in words(signed_in("viewer"), "/admin/ledger/ledgeraccount/")
+
+
+def test_an_intent_shows_every_rule_with_its_verdict(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    row = desk.order(shown.account, at=shown.at)
+    text = words(signed_in("viewer"), f"/admin/execution/intent/{row.intent_id}/change/")
+    assert "No kill switch engaged Passed" in text
+    assert "Price is fresh Refused STALE_TICK 2500 2000 -500" in text
+
+
+def test_a_session_that_has_no_account_yet_opens(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show(state="OPENING", nav_units=None, opening_equity_units=None)
+    Session.objects.filter(pk=shown.session.pk).update(account=None)
+    for path in ("/admin/", "/admin/strategies/session/", f"/admin/strategies/session/{shown.session.pk}/change/"):
+        assert signed_in("viewer").get(path).status_code == 200
