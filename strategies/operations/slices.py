@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SLICE: Final = timedelta(seconds=4)
+TASK: Final = timedelta(milliseconds=4_500)
 MARGIN: Final = timedelta(milliseconds=200)  # of a slice, for its last save
 POLL_S: Final = 0.004  # how often a successor looks whether the lease has fallen free
 OPEN_TRIES: Final = 3
@@ -54,11 +55,13 @@ def trade(*, group_id: int, holder: str, now: Callable[[], datetime]) -> bool:
 
     A lost fence is no error: somebody else has gone on, and what was done late is undone.
     """
+    began = now()
     lease = _claimed(group_id, holder=holder, now=now)
     if lease is None:
         return False
     try:
-        _slice(lease, now=now)
+        # The wait for the predecessor counts: the worker's own time limit runs from the start of the task.
+        _slice(lease, now=now, until=min(now() + SLICE - MARGIN, began + TASK - MARGIN))
     except FenceLost as lost:
         logger.warning("%s: %s", holder, lost)
     except Exception as error:  # whatever it was: let go, count it, and let another try
@@ -76,8 +79,7 @@ def _claimed(group_id: int, *, holder: str, now: Callable[[], datetime]) -> Leas
         time.sleep(POLL_S)
 
 
-def _slice(lease: Lease, *, now: Callable[[], datetime]) -> None:
-    until = now() + SLICE - MARGIN
+def _slice(lease: Lease, *, now: Callable[[], datetime], until: datetime) -> None:
     group = SymbolGroup.objects.select_related(
         "session__desk", "session__account__venue", "session__account__desk"
     ).get(pk=lease.id)

@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 DRAIN_S: Final = 0.5  # how long the end of a slice waits for orders on their way
 STEP_S: Final = 0.1  # guardian.md 11.2: the timer step for marks and limits
 SAVE_EVERY: Final = 10  # steps: lease, cursor and state each second
-STRIKE_EVERY: Final = 50  # steps: a NAV mark in the book; limits look at the figures of every step
+STRIKE_MS: Final = 5_000  # a NAV mark in the book; limits look at the figures of every step
 READ_MS: Final = 200
 HEARTBEAT_RETRY_MS: Final = 1_000
 # The successor is rung this long before the end, so that it stands ready when the lease falls free, and waits as long.
@@ -82,6 +82,7 @@ class Trading:
         self._queues: dict[str, asyncio.Queue[Tick]] = {name: asyncio.Queue() for name in desk.seats}
         self._acting: dict[str, asyncio.Task[None]] = {}
         self.is_flat = False
+        self._over = asyncio.Event()
         self._marked: marking.Marked | None = None
         self._stop_requested = False
         self._has_rung = False
@@ -98,9 +99,8 @@ class Trading:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._over.set()
+            await _cancelled(tasks)
             await self._drain()
 
     @property
@@ -118,13 +118,15 @@ class Trading:
         """Hand every tick to its symbol, in the order of the stream; the cursor moves when all of them are handled."""
         reader = guardian_queries.hot_ticks(self.desk.account.code)
         try:
-            while True:
+            while not self._over.is_set():
                 try:
                     entries = await reader.read(self.cursor, wait_ms=READ_MS)
                 except HotTierLost as lost:
                     logger.warning("%s", lost)
                     await asyncio.sleep(STEP_S)
                     continue
+                if self._over.is_set():
+                    return  # nobody handles them any more: the successor reads them again
                 for _, tick in entries:
                     if tick.symbol in self._queues:
                         self._queues[tick.symbol].put_nowait(tick)
@@ -266,7 +268,7 @@ class Trading:
             else:
                 self._flatten()
             if step % SAVE_EVERY == 0:
-                await self._save(is_struck=step % STRIKE_EVERY == 0)
+                await self._save(at)
             if not self._has_rung and self.until - at <= HAND_OVER and self.stop_reason is None:
                 self._has_rung = True
                 await self.turns.outside(
@@ -278,7 +280,10 @@ class Trading:
         if self._marked is not None:
             self.state.marked(self._marked.equity - self._marked.flows)
 
-    async def _save(self, *, is_struck: bool) -> None:
+    async def _save(self, at: datetime) -> None:
+        is_struck = self._marked is not None and _ms(at) - self.state.struck_ms >= STRIKE_MS
+        if is_struck:
+            self.state.struck_ms = _ms(at)
         told = await self.turns.outside(
             lambda: saving.save(
                 self.lease,
@@ -358,6 +363,15 @@ class Trading:
                 held.errors += 1
                 held.heartbeat_due_ms = _ms(self.now()) + HEARTBEAT_RETRY_MS
                 telemetry.say(Tag.ZMQ_ERROR, f"{name} {refused.code}", level=logging.WARNING)
+
+
+async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel and wait, again and again: a client of ours may swallow a cancellation that meets its own time-out."""
+    while pending := {task for task in tasks if not task.done()}:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=STEP_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _gate_tick(held: SymbolState, tick: Tick) -> GateTick:

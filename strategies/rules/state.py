@@ -63,6 +63,7 @@ class GroupState:
     slots: Slots
     peak_units: int | None = None  # of equity corrected for flows
     drawdown_units: int = 0  # the deepest fall from a peak
+    struck_ms: int = 0  # when the ledger got its last NAV mark, wall clock
 
     def marked(self, earned_units: int) -> None:
         """Take a valuation, corrected for flows, into peak and drawdown."""
@@ -78,13 +79,20 @@ class GroupState:
             "slots": self.slots.as_json(),
             "peak_units": self.peak_units,
             "drawdown_units": self.drawdown_units,
+            "struck_ms": self.struck_ms,
         }
 
 
 def group(saved: Mapping[str, Any], names: Iterable[str]) -> GroupState:
     """Return what `as_json` saved; an empty mapping is a fresh start."""
     known = saved.get("symbols", {})
-    return GroupState({name: _symbol(known.get(name, {})) for name in names}, performance.slots(saved.get("slots", {})))
+    return GroupState(
+        {name: _symbol(known.get(name, {})) for name in names},
+        performance.slots(saved.get("slots", {})),
+        saved.get("peak_units"),
+        saved.get("drawdown_units", 0),
+        saved.get("struck_ms", 0),
+    )
 
 
 def _symbol(saved: Mapping[str, Any]) -> SymbolState:
