@@ -1,25 +1,19 @@
-"""What can programs read over REST? Orders, fills, and the accounts and venues they are about."""
+"""What can programs read over REST? Orders and fills, newest first, of the desks that the caller reaches."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import django_filters
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 
-from approvals import queries as approvals_queries
 from execution import queries
-from execution.api.fields import READERS, LotsText, MoneyField, PriceText, Reading
+from execution.api.fields import LotsText, MoneyField, PriceText, Reading
 from execution.models import Fill, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from django.db.models import QuerySet
-
-    from approvals.models import Account, Venue
 
 
 class OrderAnswer(serializers.ModelSerializer[Order]):
@@ -59,6 +53,7 @@ class OrderFilter(django_filters.FilterSet):  # type: ignore[misc]  # the librar
 class OrdersView(Reading, ListAPIView[Order]):
     """Orders, newest first. UNKNOWN is a state of its own: the venue is being asked about it."""
 
+    queryset = Order.objects.none()  # the schema asks for the model
     serializer_class = OrderAnswer
     filterset_class = OrderFilter
     ordering: ClassVar = ("-created_at",)
@@ -107,6 +102,7 @@ class FillFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library
 class FillsView(Reading, ListAPIView[Fill]):
     """Fills, newest first: one per deal and account. `occurred_at` is the venue clock."""
 
+    queryset = Fill.objects.none()  # the schema asks for the model
     serializer_class = FillAnswer
     filterset_class = FillFilter
     ordering: ClassVar = ("-booked_at",)
@@ -117,83 +113,3 @@ class FillsView(Reading, ListAPIView[Fill]):
 
 
 # ── Accounts and venues ───────────────────────────────────────────────────────────────────────────────────────────────
-class IdentityAnswer(serializers.Serializer[Any]):
-    """Who the gateway says the account is."""
-
-    expected = serializers.CharField()
-    actual = serializers.CharField()
-    checked_at = serializers.DateTimeField()
-    ok = serializers.BooleanField()
-
-
-class AccountAnswer(serializers.Serializer[Any]):
-    """One login of a desk at a venue."""
-
-    code = serializers.CharField()
-    desk = serializers.CharField(source="desk.code")
-    venue = serializers.CharField(source="venue.code")
-    book = serializers.CharField()
-    login = serializers.CharField()
-    server = serializers.CharField()
-    trade_mode = serializers.CharField()
-    margin_mode = serializers.CharField()
-    currency = serializers.CharField()
-    timezone = serializers.CharField()
-    opened_at = serializers.DateTimeField()
-    closed_at = serializers.DateTimeField(allow_null=True)
-    identity = serializers.SerializerMethodField()
-
-    @extend_schema_field(IdentityAnswer(allow_null=True))
-    def get_identity(self, row: Account) -> Mapping[str, object] | None:
-        known = queries.identity_facts(row)
-        if known is None:
-            return None
-        return {
-            "expected": known.expected,
-            "actual": known.actual,
-            "checked_at": known.checked_at,
-            "ok": known.actual == known.expected,
-        }
-
-
-class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library has no types
-    """What accounts are cut by."""
-
-    desk = django_filters.CharFilter("desk__code")
-    venue = django_filters.CharFilter("venue__code")
-    book = django_filters.CharFilter()
-    login = django_filters.CharFilter()
-    is_closed = django_filters.BooleanFilter("closed_at", "isnull", exclude=True)
-
-
-class AccountsView(Reading, ListAPIView["Account"]):
-    """Venue accounts, with who the gateway says each one is."""
-
-    serializer_class = AccountAnswer
-    filterset_class = AccountFilter
-    ordering: ClassVar = ("code",)
-    ordering_fields: ClassVar = ("code", "opened_at", "id")
-
-    def get_queryset(self) -> QuerySet[Account]:
-        return self.reachable(approvals_queries.accounts())
-
-
-class VenueAnswer(serializers.Serializer[Any]):
-    """A place where orders are executed."""
-
-    code = serializers.CharField()
-    name = serializers.CharField()
-    kind = serializers.CharField()
-
-
-class VenuesView(ListAPIView["Venue"]):
-    """Venues; HOUSE is the desk itself."""
-
-    scopes: ClassVar = {"GET": READERS}
-    serializer_class = VenueAnswer
-    ordering: ClassVar = ("code",)
-    ordering_fields: ClassVar = ("code", "id")
-    filter_backends = ()
-
-    def get_queryset(self) -> QuerySet[Venue]:
-        return approvals_queries.venues()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from execution.api.blotter import AccountsView, FillsView, OrdersView, VenuesView
+from execution.api.blotter import FillsView, OrdersView
 from execution.api.intents import ExplainView, IntentsView, IntentView
 
 routes = [
@@ -13,6 +13,4 @@ routes = [
     path("intents/<int:pk>", IntentView.as_view()),
     path("orders", OrdersView.as_view()),
     path("fills", FillsView.as_view()),
-    path("accounts", AccountsView.as_view()),
-    path("venues", VenuesView.as_view()),
 ]
