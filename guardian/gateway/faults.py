@@ -1,6 +1,6 @@
 """How does the paper venue misbehave on request? Each fault is asked for by ACCOUNT_OPEN, FAULT or `--faults`.
 
-| kind | what happens to the next `count` matching requests |
+| kind | what happens to `count` matching requests, each `every`-th one |
 | --- | --- |
 | DELAY | carried out `ms` later; its key answers PENDING until then |
 | REJECT | refused with `code` and `retcode` |
@@ -34,6 +34,8 @@ class Fault:
 
     kind: str
     left: int
+    every: int
+    missed: int
     actions: tuple[str, ...] | None
     ms: int
     parts: int
@@ -49,6 +51,8 @@ def fault(payload: dict[str, Any]) -> Fault:
     return Fault(
         kind=payload["kind"],
         left=payload["count"],
+        every=payload["every"],
+        missed=0,
         actions=tuple(actions) if actions is not None else DEFAULT_ACTIONS[payload["kind"]],
         ms=payload["ms"],
         parts=payload["parts"],
@@ -73,7 +77,10 @@ class Faults:
         """Return the fault of this kind that hits this action now, and count it."""
         for row in self._due:
             if row.kind == kind and (row.actions is None or action in row.actions):
-                row.left -= 1
+                row.missed += 1
+                if row.missed < row.every:
+                    continue
+                row.missed, row.left = 0, row.left - 1
                 if not row.left:
                     self._due.remove(row)
                 return row

@@ -174,6 +174,7 @@ _COMMENT = Field(_text(COMMENT_LENGTH_MAX), "")
 _FAULT_FIELDS: Mapping[str, Field] = {
     "kind": Field(_one_of(FAULTS)),
     "count": Field(_whole(1, 1_000_000), 1),
+    "every": Field(_whole(1, 1_000_000), 1),
     "actions": Field(_list_of(_text(32)), None),
     "ms": Field(_whole(0, 600_000), 0),
     "parts": Field(_whole(1, 16), 2),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from guardian.adapters.gateway_mt5 import (
     GatewayUnreachable,
     OutcomeUnknown,
     TickFeed,
+    Wire,
     accepted,
     refuse_other_account,
 )
@@ -165,6 +168,38 @@ def test_a_terminal_on_another_login_is_noticed_before_any_order(wire: BlockingW
         with pytest.raises(AccountMismatch) as caught:
             refuse_other_account(wire.ping(login), expected=registered)
         assert list(caught.value.facts) == list(lie)
+
+
+def test_of_a_thousand_orders_with_lost_answers_none_is_doubled_and_none_is_lost(
+    gateway: PaperGateway, wire: BlockingWire
+) -> None:
+    """Every tenth answer is lost: those orders are UNKNOWN, asked about by key, and never sent again."""
+    login = open_account(wire, "BTCUSD.s", deposit="1000000.00", mode="NETTING", speed=1)
+    ask_for(wire, login, "LOSE_ANSWER", count=1_000, every=10)
+    epoch, orders = wire.ping().epoch, {key(): order(side=("BUY", "SELL")[n % 2], volume="0.001") for n in range(1_000)}
+
+    async def send_all() -> dict[str, str]:
+        outcomes: dict[str, str] = {}
+        async with Wire(gateway.address) as loop_wire:
+
+            async def send(one: str, wish: dict[str, Any]) -> None:
+                try:
+                    answer = await loop_wire.call(
+                        "ORDER_OPEN", login, wish, idempotency_key=one, kill_epoch=epoch, timeout_ms=3_000
+                    )
+                    outcomes[one] = answer.status
+                except OutcomeUnknown:
+                    outcomes[one] = (await loop_wire.order_query(login, key=one)).state
+
+            await asyncio.gather(*(send(one, wish) for one, wish in orders.items()))
+        return outcomes
+
+    outcomes = asyncio.run(send_all())
+    assert Counter(outcomes.values()) == {"OK": 900, "FILLED": 100}
+    history = wire.history(login, start=LONG_AGO, end=FAR_AHEAD)
+    assert Counter(row.idempotency_key for row in history.orders) == Counter(list(orders))
+    assert len([deal for deal in history.deals if deal.order]) == 1_000
+    assert wire.positions(login) == ()
 
 
 @pytest.mark.parametrize("kind", ["ORDER_OPEN", "ORDER_CLOSE"])

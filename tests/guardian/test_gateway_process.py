@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import socket
 import subprocess
 import sys
@@ -18,7 +20,9 @@ from guardian.adapters.gateway_mt5 import (
     GatewayRejected,
     GatewaySilent,
     GatewayUnreachable,
+    OutcomeUnknown,
     TickFeed,
+    Wire,
     accepted,
 )
 from guardian.gateway.server import InterfaceRefused, refuse_interface
@@ -85,6 +89,58 @@ def test_after_kill_9_it_knows_every_key_order_and_position_and_its_clock_goes_o
         assert eventually(bitcoin)[0] <= before[-1] + 1
         assert open_account(wire, "BTCUSD.s") > login
         feed.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whenever_it_is_killed_what_it_answered_stands_and_what_it_did_not_is_known_by_key(
+    tmp_path: Path, seed: int
+) -> None:
+    """Orders in flight, `kill -9` at a random moment, again and again; the seed is in the test's name."""
+    dice, gateway = random.Random(seed), PaperGateway(tmp_path).start()
+    with gateway.wire() as wire:
+        login = open_account(wire, "BTCUSD.s", deposit="1000000.00", mode="NETTING")
+    outcomes: dict[str, str] = {}
+    for _ in range(3):
+        asyncio.run(trade_until_killed(gateway, login, outcomes, after_s=dice.uniform(0.02, 0.25)))
+        gateway.start()
+        with gateway.wire() as wire:
+            for one in [one for one, state in outcomes.items() if state == "UNKNOWN"]:
+                outcomes[one] = wire.order_query(login, key=one).state
+            history = wire.history(login, start=LONG_AGO, end=FAR_AHEAD)
+            done = {one for one, state in outcomes.items() if state in ("OK", "FILLED")}
+            assert {row.idempotency_key for row in history.orders} == done
+            assert len(history.orders) == len(done), "no order twice"
+            assert {state for one, state in outcomes.items() if one not in done} <= {"NOT_FOUND", "UNSENT"}
+            assert len({deal.deal for deal in history.deals}) == len(history.deals)
+            assert wire.account(login).balance == sum(deal.cash for deal in history.deals)
+            held = sum(deal.volume * (1 if deal.type == "BUY" else -1) for deal in history.deals if deal.order)
+            positions = [row.volume * (1 if row.type == "BUY" else -1) for row in wire.positions(login)]
+            assert sum(positions) == held
+    assert sum(state in ("OK", "FILLED") for state in outcomes.values()) > 20
+    gateway.stop()
+
+
+async def trade_until_killed(gateway: PaperGateway, login: str, outcomes: dict[str, str], *, after_s: float) -> None:
+    """Send orders, twenty at a time, until the gateway dies under them; write down what each sender knows."""
+    is_dead = asyncio.Event()
+
+    async def send(wire: Wire) -> None:
+        while not is_dead.is_set():
+            one, wish = key(), order(side="BUY" if len(outcomes) % 2 else "SELL", volume="0.001")
+            try:
+                answer = await wire.call("ORDER_OPEN", login, wish, idempotency_key=one, timeout_ms=200)
+                outcomes[one] = answer.status
+            except OutcomeUnknown:
+                outcomes[one] = "UNKNOWN"
+            except GatewayUnreachable:
+                outcomes[one] = "UNSENT"
+
+    async with Wire(gateway.address) as wire:
+        senders = [asyncio.create_task(send(wire)) for _ in range(20)]
+        await asyncio.sleep(after_s)
+        gateway.kill()
+        is_dead.set()
+        await asyncio.gather(*senders)
 
 
 def test_ticks_are_the_same_after_a_restart(gateway: PaperGateway) -> None:
