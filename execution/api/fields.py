@@ -71,5 +71,7 @@ class Reading:
 
     def reachable(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows that the caller may see."""
+        if getattr(self, "swagger_fake_view", False):  # the schema is made without a caller
+            return rows
         desk_id = caller(self.request).desk_id
         return rows if desk_id is None else rows.filter(desk_id=desk_id)
