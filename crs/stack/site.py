@@ -78,7 +78,7 @@ class Service:
     is_ready: Callable[[Site, float], bool]  # the second argument: seconds since the process started
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10
-    ready_s_max: float = 60
+    ready_s_max: float = 120
 
     def answers(self, site: Site, age_s: float) -> bool:
         """Ask `is_ready`; whoever cannot be reached does not answer."""

@@ -34,6 +34,7 @@ RESTART_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # per restart of a process th
 STEADY_S = 10.0  # a process that lived so long starts its delays anew
 LOG_LINES_SHOWN = 15
 MEANWHILE_GRACE_S = 10.0
+NEEDED = ("postgres", "valkey", "beat")
 ASKED = {"web", "valkey"}  # servers that the watch asks; the others are seen by their rows
 
 
@@ -289,9 +290,9 @@ class Supervisor:
         while not self.stop.wait(WATCH_S):
             running = {name: child.age_s for name, child in list(self.children.items()) if child.due is None}
             ages = python.ages_or_nothing(self.site)  # a database that is away is nobody's silence but its own
-            # Without a timetable no canary is rung: then beat is to blame, not the worker.
-            if ages.get("beat", 0) > WATCH_S * 2:
-                ages.pop("worker", None)
+            # Whoever rings and answers needs these: while one of them is new, silence is not the others' fault.
+            if min(running.get(name, python.SILENCE_S_MAX) for name in NEEDED) < python.SILENCE_S_MAX:
+                ages.clear()
             now = time.monotonic()
             for server in ASKED & running.keys():
                 if SERVICES[server].answers(self.site, 0):

@@ -33,6 +33,7 @@ from tests.support.stack_plugin import Silence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.timeout(300)  # whole stacks start and stop here, beside whatever else the machine does
 TAKE_OVER_S_MAX = 15
 OURS = ("postgres", "valkey", "gateway", "web", "worker", "beat", "daemon")
 
