@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 GATEWAY_ID: Final = "PAPER"
 SERVER: Final = "CRS-Paper"
 PROGRAM: Final = "crs-paper 1"
+# After a restart a replay waits for its listener, so that no tick goes to nobody; but no longer than this.
+GRACE_NS: Final = 2_000_000_000
 KEYS_MIN: Final = 10_000
 KEYS_KEPT_MS: Final = 3_600_000
 
@@ -101,7 +103,7 @@ class Running:
 
     def elapsed(self, now: Now) -> int:
         """How long the replay has run: neither while the account is closed nor while the gateway was down."""
-        return self.elapsed_ns if self.is_closed else self.elapsed_ns + now.mono_ns - self.resumed_ns
+        return self.elapsed_ns if self.is_closed else self.elapsed_ns + max(now.mono_ns - self.resumed_ns, 0)
 
     def venue_time(self, now: Now) -> int:
         """The venue clock, in microseconds."""
@@ -188,6 +190,8 @@ class Venue:
         for login, running in self.accounts.items():
             if running.is_closed or running.stalled_until_ns > now.mono_ns:
                 continue
+            if running.resumed_ns > now.mono_ns and self.is_watched(login):
+                running.resumed_ns = now.mono_ns
             if not self._needs_ticks(running):
                 running.is_live = False
                 continue
@@ -286,6 +290,7 @@ class Venue:
         for running in self.accounts.values():
             saved = 0 if running.is_closed else clocks.get(str(running.book.login), 0)
             running.elapsed_ns = max(running.elapsed_ns, saved)
+            running.resumed_ns = now.mono_ns + GRACE_NS
             self.catch_up(running, now)
             for position in running.book.positions.values():  # of an account whose market is gone
                 running.quotes.setdefault(position.symbol, Quote(position.price, position.price, position.time))
