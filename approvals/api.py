@@ -17,7 +17,7 @@ from approvals.models import Account, HaltState, KillSwitch, KillSwitchEvent, Po
 from approvals.operations import killswitch
 from approvals.rules import scope as scopes
 from crs.kernel import clock
-from crs.kernel.rest import caller, request_id
+from crs.kernel.rest import caller, refuse_unknown_fields, request_id
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -100,6 +100,7 @@ class KillSwitchTriggerView(APIView):
     @extend_schema(request=HaltBody, responses={200: TriggerAnswer, 201: TriggerAnswer})
     def post(self, request: Request) -> Response:
         body = HaltBody(data=request.data)
+        refuse_unknown_fields(request.data, body.fields)
         body.is_valid(raise_exception=True)
         said = body.validated_data
         engaged = killswitch.engage(

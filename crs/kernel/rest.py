@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from crs.kernel.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from rest_framework.request import Request
     from rest_framework.response import Response
@@ -56,6 +56,22 @@ def client_address(headers: Mapping[str, Any], *, proxies: int) -> str:
         return str(headers.get("REMOTE_ADDR", ""))
     hops = [hop.strip() for hop in str(headers.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
     return hops[-proxies] if len(hops) >= proxies else str(headers.get("REMOTE_ADDR", ""))
+
+
+class UnknownField(Refusal):
+    """The body names a field that nobody reads: a misspelt one would be silently ignored."""
+
+    code: ClassVar[str] = "UNKNOWN_FIELD"
+    title: ClassVar[str] = "No field is called that"
+
+
+def refuse_unknown_fields(body: object, known: Collection[str]) -> None:
+    """Raise `UnknownField` when a JSON object has a field that is not `known`."""
+    unknown = sorted(set(body) - set(known)) if isinstance(body, dict) else []
+    if unknown:
+        name = unknown[0][:80]
+        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+        raise UnknownField(f"no field is called {name!r}; there are {', '.join(known)}", pointer=pointer)
 
 
 class PreconditionMissing(Refusal):

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 
 from approvals.adapters import key_seal, nonces_valkey
 from approvals.models import ApiKey, AuditEvent
@@ -308,6 +309,15 @@ def test_people_call_with_their_session_and_the_scopes_of_their_roles() -> None:
     client.force_login(person.get(username="otto"))
     answer = client.post(TRIGGER, {"scope": "GLOBAL", "reason": "x"}, content_type="application/json")
     assert answer.status_code == 201
+
+
+def test_a_session_changes_nothing_without_its_csrf_token() -> None:
+    make_person("otto", "operator")
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(get_user_model().objects.get(username="otto"))
+    answer = browser.post(TRIGGER, {"scope": "GLOBAL", "reason": "x"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "NOT_PERMITTED")
+    assert "CSRF" in answer.json()["detail"]
 
 
 def test_the_window_is_the_setting() -> None:

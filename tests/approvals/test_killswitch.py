@@ -13,11 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 
 from approvals import queries
 from approvals.adapters.halt_watch import HaltWatch
 from approvals.models import AuditEvent, HaltEpoch, KillSwitch, KillSwitchEvent
+from approvals.models import halts as rows
 from approvals.operations import killswitch, modes
 from approvals.rules.halts import Halt, Halted, HaltsUnknown
 from approvals.rules.scope import GLOBAL, Scope, Subject, parse
@@ -116,6 +117,32 @@ def test_of_many_who_stop_at_once_one_is_first_and_all_see_one_epoch() -> None:
     assert len(results) == 8
     assert len({epoch for epoch, _ in results}) == 1
     assert [is_new for _, is_new in results].count(True) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_freezes_in_the_middle_of_a_halt_does_not_hold_up_the_next() -> None:
+    """Goal: nobody can sit on the epoch's lock. Method: a thread takes it inside an engage and then does nothing."""
+    holds, outcome = threading.Event(), []
+
+    def freeze() -> None:
+        try:
+            with killswitch._short_transaction():
+                rows.engage(scope=GOLD, positions="KEEP", reason="frozen", metadata={}, actor=BOT, at=NOON)
+                holds.set()
+                time.sleep(2.5)
+        except DatabaseError as error:
+            outcome.append(error)
+        connections.close_all()
+
+    frozen = threading.Thread(target=freeze)
+    frozen.start()
+    holds.wait(5)
+    begun = time.monotonic()
+    assert killswitch.engage(scope=GLOBAL, reason="run away", actor=BOT, at=NOON).is_new
+    assert time.monotonic() - begun < 1.8
+    frozen.join()
+    assert outcome, "the frozen one has lost its session"
+    assert [str(halt.scope) for halt in queries.halts().engaged] == ["GLOBAL"]
 
 
 # ── Release ───────────────────────────────────────────────────────────────────────────────────────────────────────────

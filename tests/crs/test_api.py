@@ -51,6 +51,13 @@ def test_a_request_id_that_is_no_plain_name_is_replaced(given: str) -> None:
         ("POST", "/api/v1/kill-switch/trigger", b'{"reason": 1e3}', 422, "FLOAT_REFUSED"),
         ("POST", "/api/v1/kill-switch/trigger", b'{"scope": "GLOBAL"}', 422, "INVALID"),
         ("POST", "/api/v1/kill-switch/trigger", b'"text"', 422, "INVALID"),
+        (
+            "POST",
+            "/api/v1/kill-switch/trigger",
+            b'{"scope": "GLOBAL", "reason": "x", "position": "KEEP"}',
+            422,
+            "UNKNOWN_FIELD",
+        ),
         ("POST", "/api/v1/kill-switch/trigger", b'{"scope": "MOON:1", "reason": "x"}', 422, "SCOPE_MALFORMED"),
         ("POST", "/api/v1/kill-switch/trigger", b'{"scope": "DESK:NONE", "reason": "x"}', 422, "UNKNOWN_SCOPE"),
     ],
