@@ -11,6 +11,7 @@ from django.db.models import F
 
 from approvals.models import Book, MarginMode, VenueKind
 from approvals.operations import desks
+from approvals.rules.scope import Subject
 from crs.kernel import clock
 from execution import queries
 from execution.models import Order
@@ -86,6 +87,16 @@ class VenueDesk:
         tick = Tick(bid=price, ask=price, received_at=now)
         loss = Loss(limit=100 * USD, opening_equity=10_000 * USD, flows=0, equity=10_000 * USD)
         return Live(tick=tick, market=market, loss=loss)
+
+    def subject(self) -> Subject:
+        """Return what a halt would cover here."""
+        return Subject(
+            desk=self.account.desk.code,
+            venue=self.account.venue.code,
+            account=self.account.code,
+            strategy="pulse",
+            symbol=SYMBOL,
+        )
 
     def show_price(self, *, at: datetime) -> None:
         """Write the last tick into the symbol map, as the listener does."""

@@ -56,7 +56,7 @@ def _who() -> Actor:
 
 
 def _told(receipt: Receipt) -> Outcome:
-    seconds = f"{receipt.ms // 1000}.{receipt.ms % 1000:03d}"
+    seconds = receipt.ms / 1000
     facts = {
         "scope": receipt.scope,
         "epoch": receipt.epoch,
@@ -99,7 +99,7 @@ def _status() -> Outcome:
         "epoch": halts.epoch,
         "state": state,
         "steps": [],
-        "seconds": "0.000",
+        "seconds": 0.0,
         "engaged": engaged,
         "modes": modes,
     }
