@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals.models import AuditEvent
+from crs import urls as crs_urls
 from crs.kernel.refusal import Refusal
 from crs.kernel.rest import Versioned
 
@@ -97,5 +98,6 @@ urlpatterns = [
     path("api/v1/paper", Paper.as_view()),
     path("api/v1/events", Events.as_view()),
     path("api/v1/named/<int:pk>", Named.as_view()),
+    *crs_urls.urlpatterns,  # the middleware knows the site's own pages
 ]
 handler500 = "crs.api.problems.server_error"
