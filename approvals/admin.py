@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals import queries
@@ -46,7 +46,7 @@ class HaltSelected(ReadOnlyAdmin):
         scopes = {str(Scope(kind, scope_id)) for scope_id in rows.values_list(field, flat=True)}
         if len(scopes) == 1:
             return HttpResponseRedirect(f"{reverse('kill')}?scope={quote(scopes.pop())}")
-        self.message_user(request, _t("Choose one: every stop says for itself what it reaches."), "warning")
+        self.message_user(request, gettext("Choose one: every stop says for itself what it reaches."), "warning")
         return None
 
 
@@ -116,7 +116,7 @@ class HaltAdmin(ReadOnlyAdmin):
     fields = ("progress", "positions_word", "reason", "engaged_by", "stopped", "released", "released_by")
 
     def sentence(self, row: KillSwitch) -> SafeString:
-        words = _t("{scope} stands still") if row.state == "ENGAGED" else _t("{scope} may trade again")
+        words = gettext("{scope} stands still") if row.state == "ENGAGED" else gettext("{scope} may trade again")
         return format_html(words, scope=row)
 
     def tone(self, row: KillSwitch) -> str:
@@ -144,7 +144,7 @@ class HaltAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Progress and release"))
     def progress(self, row: KillSwitch) -> SafeString:
-        return display.link("kill-progress", row.epoch, _t("epoch %d") % row.epoch)
+        return display.link("kill-progress", row.epoch, gettext("epoch %d") % row.epoch)
 
 
 @admin.register(LossLimit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.db.models import Sum
 from django.utils.html import format_html
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crs.kernel import display
@@ -51,7 +51,7 @@ class _Traded(ReadOnlyAdmin):
 
     @admin.display(description=_("Side"), ordering="side")
     def side_word(self, row: Intent | Order | Fill) -> str:
-        return _t("Buy") if row.side == "BUY" else _t("Sell")
+        return gettext("Buy") if row.side == "BUY" else gettext("Sell")
 
     @admin.display(description=_("Lots"), ordering="quantity")
     def quantity_number(self, row: Intent | Order | Fill) -> SafeString:
@@ -71,7 +71,7 @@ class _Traded(ReadOnlyAdmin):
 
     @admin.display(description=_("May only reduce"))
     def reduces(self, row: Intent | Order) -> str:
-        return _t("yes") if row.reduce_only else _t("no")
+        return gettext("yes") if row.reduce_only else gettext("no")
 
 
 class OrdersInline(ReadOnlyInline):
@@ -376,10 +376,10 @@ class FillAdmin(_Traded):
     @admin.display(description=_("Entry"), ordering="entry")
     def entry_word(self, row: Fill) -> str:
         return {
-            "IN": _t("opens"),
-            "OUT": _t("closes"),
-            "INOUT": _t("turns"),
-            "OUT_BY": _t("closes against another"),
+            "IN": gettext("opens"),
+            "OUT": gettext("closes"),
+            "INOUT": gettext("turns"),
+            "OUT_BY": gettext("closes against another"),
         }.get(row.entry, row.entry)
 
     @admin.display(description=_("Price"), ordering="price")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.utils.html import format_html
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.admin import HaltSelected
@@ -82,8 +82,8 @@ class SymbolAdmin(HaltSelected):
     def sentence(self, row: Symbol) -> str:
         facts = {"symbol": row.symbol, "account": row.account}
         if row.is_synthetic:
-            return _t("%(symbol)s on %(account)s: its whole path is invented") % facts
-        return _t("%(symbol)s on %(account)s") % facts
+            return gettext("%(symbol)s on %(account)s: its whole path is invented") % facts
+        return gettext("%(symbol)s on %(account)s") % facts
 
     def tone(self, row: Symbol) -> str:
         return "SYNTHETIC" if row.is_synthetic else "ACTIVE" if row.is_active else "ENDED"

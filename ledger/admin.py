@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import Sum
 from django.utils.html import format_html_join
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crs.kernel import display
@@ -127,7 +127,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         assets = Asset.objects.in_bulk([line["asset"] for line in sums])
         return [
             (
-                _t("balances") if line["sum"] == 0 else "",
+                gettext("balances") if line["sum"] == 0 else "",
                 display.amount(Amount(assets[line["asset"]].money, int(line["sum"]))),
             )
             for line in sums
@@ -183,7 +183,7 @@ class NavAdmin(ReadOnlyAdmin):
     )
 
     def sentence(self, row: NavMark) -> str:
-        return _t("%(account)s at %(at)s UTC") % {"account": row.account, "at": f"{row.at:%Y-%m-%d %H:%M:%S}"}
+        return gettext("%(account)s at %(at)s UTC") % {"account": row.account, "at": f"{row.at:%Y-%m-%d %H:%M:%S}"}
 
     @admin.display(description=_("Time"), ordering="at")
     def struck(self, row: NavMark) -> SafeString:

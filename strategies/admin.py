@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.admin import HaltSelected
@@ -61,12 +61,12 @@ class SessionAdmin(HaltSelected):
 
     def sentence(self, row: Session) -> str:
         return {
-            "OPENING": _t("The session is being opened at the venue"),
-            "RUNNING": _t("The session is running"),
-            "CLOSING": _t("The session closes its positions"),
-            "ENDED": _t("The session ended flat"),
-            "HALTED": _t("The session was halted: %s") % row.halt_reason,
-            "FAILED": _t("The session failed: %s") % row.error[:160],
+            "OPENING": gettext("The session is being opened at the venue"),
+            "RUNNING": gettext("The session is running"),
+            "CLOSING": gettext("The session closes its positions"),
+            "ENDED": gettext("The session ended flat"),
+            "HALTED": gettext("The session was halted: %s") % row.halt_reason,
+            "FAILED": gettext("The session failed: %s") % row.error[:160],
         }[row.state]
 
     def tone(self, row: Session) -> str:

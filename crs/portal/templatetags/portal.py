@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from crs.kernel import display
@@ -202,7 +203,7 @@ def percent_words(percent: float) -> str:
 def row_name(row: Any) -> str:
     """Return what the page of a row is called: its own name, or its noun and number."""
     if isinstance(row, Model) and type(row).__str__ is Model.__str__:
-        return capfirst(f"{row._meta.verbose_name} {row.pk}")
+        return capfirst(f"{gettext(str(row._meta.verbose_name))} {row.pk}")
     name = str(row)
     return capfirst(name) if name.partition(" ")[0].isalpha() else name  # a code is written as it is
 
@@ -211,3 +212,9 @@ def row_name(row: Any) -> str:
 def grouped(count: int) -> str:
     """Return a whole number with comma groups, as amounts have them in both languages."""
     return f"{count:,}"
+
+
+@register.filter
+def said(words: Any) -> str:
+    """Return words that a model states in plain English, in the reader's language (crs/portal/words.py, FIELDS)."""
+    return gettext(str(words)) if words else ""
