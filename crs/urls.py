@@ -9,11 +9,13 @@ from crs import health
 from crs.api import views
 from crs.portal.urls import routes as portal
 from execution.api.routes import routes as execution_routes
+from ledger.api import views as ledger_api
 
 api_v1 = [
     path("time", views.TimeView.as_view()),
     *approvals_api.routes,
     *execution_routes,
+    *ledger_api.routes,
 ]
 urlpatterns = [
     *portal,

@@ -2,27 +2,115 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db import connection, transaction
 from django.db.models import Case, F, Sum, When
 
+from approvals import queries as desks
+from crs.kernel import money
 from crs.kernel.fields import BaseUnitsField
-from ledger.models import Asset, Balance, Deal, LedgerAccount, NavMark, Reconciliation
+from ledger.models import Asset, Balance, Deal, Journal, LedgerAccount, NavMark, Posting, Reconciliation
 from ledger.rules import chart as chart_rules
 from ledger.rules import venue_recipes
 from ledger.rules.chart import Chart
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from django.db.models import QuerySet
 
-    from crs.kernel import money
+    from approvals.models import Account
     from ledger.rules.venue_recipes import Position, VenueDeal
+
+OLDEST_WRITER = """
+SELECT coalesce(bool_or(coalesce(writer.xact_start, '-infinity') <= %s), false)
+FROM pg_locks AS lock LEFT JOIN pg_stat_activity AS writer USING (pid)
+WHERE lock.locktype = 'relation' AND lock.relation = 'public.ledger_journal'::regclass AND lock.granted
+  AND lock.mode = 'RowExclusiveLock' AND lock.pid <> pg_backend_pid()
+  AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+VERIFY = """
+WITH sums AS (
+    SELECT account_id, asset_id, sum(units) AS units FROM ledger_posting GROUP BY account_id, asset_id
+), legs AS (
+    SELECT journal_id, count(*) AS number FROM ledger_posting GROUP BY journal_id
+), leaves AS (
+    SELECT subject_id::bigint AS journal_id FROM approvals_auditevent WHERE subject_kind = 'ledger.journal'
+)
+SELECT (SELECT count(*) FROM ledger_journal),
+       (SELECT count(*) FROM ledger_posting),
+       (SELECT count(DISTINCT journal_id) FROM (SELECT journal_id FROM ledger_posting GROUP BY journal_id, asset_id
+                                                HAVING sum(units) <> 0) AS unbalanced),
+       (SELECT count(*) FROM ledger_journal AS journal FULL JOIN legs ON legs.journal_id = journal.id
+        WHERE journal.legs IS DISTINCT FROM legs.number),
+       (SELECT count(*) FROM ledger_balance AS balance FULL JOIN sums USING (account_id, asset_id)
+        WHERE balance.units IS DISTINCT FROM sums.units),
+       (SELECT count(*) FROM ledger_journal AS journal FULL JOIN leaves ON leaves.journal_id = journal.id
+        WHERE journal.id IS NULL OR leaves.journal_id IS NULL)
+"""
 
 # Ledger accounts and assets never change (L-10), so what was read once may be kept; tests empty both.
 _charts: dict[int, Chart] = {}
 _assets: dict[str, Asset] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """What a ledger account holds, by asset, in base units, and as of when."""
+
+    as_of: datetime | None
+    known_at: datetime | None
+    provisional: bool
+    holdings: tuple[tuple[Asset, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLine:
+    """What one ledger account holds of one asset, in base units; positive is a debit."""
+
+    account: str
+    type: str
+    asset: money.Asset
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """Every holding of a book that is not zero."""
+
+    book: str
+    as_of: datetime | None
+    known_at: datetime | None
+    provisional: bool
+    lines: tuple[TrialLine, ...]
+
+    def totals(self) -> dict[str, int]:
+        """Return the sum per asset code: all zero, or the book is broken."""
+        sums: dict[str, int] = {}
+        for line in self.lines:
+            sums[line.asset.code] = sums.get(line.asset.code, 0) + line.units
+        return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a check of the whole book found. `orphans` are journals and postings that do not have each other,
+    `without_leaf` journals and events of evidence that do not."""
+
+    journals: int
+    postings: int
+    unbalanced: int
+    orphans: int
+    balance_mismatches: int
+    without_leaf: int
+
+    @property
+    def is_ok(self) -> bool:
+        """Nothing is wrong."""
+        return not (self.unbalanced or self.orphans or self.balance_mismatches or self.without_leaf)
 
 
 def chart(account_id: int) -> Chart:
@@ -93,9 +181,119 @@ def nav_history(account_id: int, *, start: datetime | None = None, end: datetime
     return marks
 
 
+def nav_marks(desk_id: int | None = None) -> QuerySet[NavMark]:
+    """Return the NAV marks of one desk or of all, newest first."""
+    rows = NavMark.objects.select_related("account", "currency").order_by("-at", "-id")
+    return rows if desk_id is None else rows.filter(account__desk_id=desk_id)
+
+
 def last_nav(account_id: int) -> NavMark | None:
     """Return the latest NAV mark of a venue account, if it has one."""
     return nav_history(account_id).last()
+
+
+def find_asset(code: str) -> Asset | None:
+    """Return the asset with this code, if there is one."""
+    try:
+        return asset(code)
+    except Asset.DoesNotExist:
+        return None
+
+
+def ledger_accounts_by_code(codes: Iterable[str]) -> dict[str, LedgerAccount]:
+    """Return the ledger accounts that have one of these codes."""
+    return {row.code: row for row in LedgerAccount.objects.select_related("desk").filter(code__in=list(codes))}
+
+
+def ledger_accounts(desk_id: int | None = None) -> QuerySet[LedgerAccount]:
+    """Return the ledger accounts of one desk or of all, by code."""
+    rows = LedgerAccount.objects.select_related("desk", "account").order_by("code")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
+
+
+def ledger_account(code: str, desk_id: int | None = None) -> LedgerAccount | None:
+    """Return the ledger account with this code, if that desk has it."""
+    return ledger_accounts(desk_id).filter(code=code).first()
+
+
+def venue_account(code: str) -> Account | None:
+    """Return the venue account with this code, if there is one."""
+    return desks.accounts().filter(code=code).first()
+
+
+def journal(journal_id: int, desk_id: int | None = None) -> Journal | None:
+    """Return a journal, if that desk has it."""
+    rows = Journal.objects.select_related("desk", "account").filter(id=journal_id)
+    return (rows if desk_id is None else rows.filter(desk_id=desk_id)).first()
+
+
+def journals(desk_id: int | None = None) -> QuerySet[Journal]:
+    """Return the journals of one desk or of all, newest first."""
+    rows = Journal.objects.select_related("desk", "account").order_by("-id")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
+
+
+def postings(desk_id: int | None = None) -> QuerySet[Posting]:
+    """Return the postings of one desk or of all, with what their rows name, newest journal first."""
+    rows = Posting.objects.select_related("journal", "account", "asset").order_by("-journal_id", "leg")
+    return rows if desk_id is None else rows.filter(account__desk_id=desk_id)
+
+
+def balances(account: LedgerAccount, *, as_of: datetime | None = None, known_at: datetime | None = None) -> Balances:
+    """Return what a ledger account holds: now, or folded from its postings up to a moment.
+
+    `as_of` is when things occurred, `known_at` when they were recorded, both inclusive. An answer as of a moment that
+    is younger than the oldest transaction still writing is `provisional`: recorded order is not commit order.
+    """
+    if as_of is None and known_at is None:
+        rows = Balance.objects.filter(account=account).select_related("asset").order_by("asset__code")
+        return Balances(None, None, provisional=False, holdings=tuple((row.asset, row.units) for row in rows))
+    legs = _until(Posting.objects.filter(account=account), as_of=as_of, known_at=known_at)
+    sums = legs.values_list("asset_id").annotate(units=Sum("units", output_field=BaseUnitsField()))
+    assets = Asset.objects.in_bulk([asset_id for asset_id, _ in sums])
+    holdings = sorted(((assets[asset_id], units) for asset_id, units in sums), key=lambda pair: pair[0].code)
+    return Balances(as_of, known_at, provisional=_is_provisional(as_of, known_at), holdings=tuple(holdings))
+
+
+def trial_balance(
+    *, book: str, as_of: datetime | None = None, known_at: datetime | None = None, desk_id: int | None = None
+) -> TrialBalance:
+    """Return every ledger account's holdings in one book; they sum to zero in every asset."""
+    rows: QuerySet[Balance] | QuerySet[Posting] = Balance.objects.all()
+    if as_of is not None or known_at is not None:
+        rows = _until(Posting.objects.all(), as_of=as_of, known_at=known_at)
+    rows = (
+        rows.filter(account__book=book)
+        if desk_id is None
+        else rows.filter(account__book=book, account__desk_id=desk_id)
+    )
+    sums = (
+        rows.values("account__code", "account__type", "asset__code", "asset__decimals")
+        .annotate(total=Sum("units", output_field=BaseUnitsField()))
+        .exclude(total=0)
+        .order_by("account__code", "asset__code")
+    )
+    lines = tuple(
+        TrialLine(
+            row["account__code"],
+            row["account__type"],
+            money.Asset(row["asset__code"], row["asset__decimals"]),
+            row["total"],
+        )
+        for row in sums
+    )
+    return TrialBalance(book, as_of, known_at, provisional=_is_provisional(as_of, known_at), lines=lines)
+
+
+def verify() -> Verification:
+    """Check the whole book in one view of the database, so that a desk that goes on posting shows no false mismatch."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SET LOCAL statement_timeout = '10min'")
+        cursor.execute(VERIFY)
+        row = cursor.fetchone()
+    assert row is not None
+    return Verification(*row)
 
 
 def forget() -> None:
@@ -107,6 +305,24 @@ def forget() -> None:
 def _balance(ledger_account_id: int, code: str) -> int:
     row = Balance.objects.filter(account_id=ledger_account_id, asset_id=asset(code).id).first()
     return 0 if row is None else row.units
+
+
+def _until(legs: QuerySet[Posting], *, as_of: datetime | None, known_at: datetime | None) -> QuerySet[Posting]:
+    if as_of is not None:
+        legs = legs.filter(occurred_at__lte=as_of)
+    return legs if known_at is None else legs.filter(journal__recorded_at__lte=known_at)
+
+
+def _is_provisional(as_of: datetime | None, known_at: datetime | None) -> bool:
+    """Whoever writes the book holds its lock until he commits; a login whose start is hidden from us counts as old."""
+    moments = [moment for moment in (as_of, known_at) if moment is not None]
+    if not moments:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(OLDEST_WRITER, [min(moments)])
+        row = cursor.fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def _positions(deals: QuerySet[Deal]) -> dict[int, Position]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import CompositePrimaryKey, Field, Q, QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
@@ -125,6 +125,11 @@ def _order(request: Request, view: APIView | None, model: type[Model]) -> tuple[
     key = model._meta.pk
     assert key is not None
     if {"pk", key.name} & {field.removeprefix("-") for field in order}:
+        return order
+    if isinstance(key, CompositePrimaryKey):  # its parts are the unique order
+        assert {str(field.attname) for field in key.fields if isinstance(field, Field)} <= {
+            field.removeprefix("-") for field in order
+        }
         return order
     return (*order, f"-{key.name}" if order[-1].startswith("-") else key.name)
 

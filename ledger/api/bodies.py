@@ -1,0 +1,117 @@
+"""What may programs send to the book, and how is it read?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from crs.kernel.money import InexactAmount
+from ledger.rules.drafts import BATCH_MAX, KINDS, Draft, DraftLeg
+from ledger.rules.posting import KEY_LENGTH_MAX, MEMO_LENGTH_MAX
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rest_framework.request import Request
+
+BOOKS = ("LIVE", "PAPER", "SHADOW")
+
+
+class AmountText(serializers.Field[str, str, str, Any]):
+    """A decimal text such as "120.00"; a JSON number is refused, because two machines may read it differently."""
+
+    def to_internal_value(self, data: str) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError('an amount is a text such as "120.00"', code=InexactAmount.code)
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class StrictText(serializers.CharField):
+    """A text that came as one: DRF would take a number too."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("a text is needed")
+        return super().to_internal_value(data)
+
+
+class LegBody(serializers.Serializer[Any]):
+    """One leg: positive is a debit."""
+
+    account = StrictText(max_length=96, help_text="Code of a ledger account, such as PAPER-7:FEES:COMMISSION")
+    asset = StrictText(max_length=12)
+    amount = extend_schema_field(str)(AmountText)(help_text='Decimal text such as "-120.00"')
+
+
+class JournalBody(serializers.Serializer[Any]):
+    """A journal to be posted. `key` names it in its book for ever: with the same content it answers the first one."""
+
+    key = StrictText(max_length=KEY_LENGTH_MAX)
+    kind = serializers.ChoiceField(KINDS)
+    book = serializers.ChoiceField(BOOKS)
+    occurred_at = serializers.DateTimeField(help_text="RFC 3339, with its offset")
+    memo = StrictText(max_length=MEMO_LENGTH_MAX, required=False, allow_blank=True, default="")
+    desk = StrictText(max_length=32, required=False, default="")
+    venue_account = StrictText(max_length=48, required=False, default="")
+    postings = LegBody(many=True)
+
+    def draft(self) -> Draft:
+        """Return what was said as the rules know it."""
+        return draft_of(self.validated_data)
+
+
+class BatchBody(serializers.Serializer[Any]):
+    """Up to 1000 journals: all or none, or each for itself."""
+
+    atomic = serializers.BooleanField(default=True)
+    journals = JournalBody(many=True, help_text=f"1 to {BATCH_MAX}")
+
+
+class ReversalBody(serializers.Serializer[Any]):
+    """Why a journal is undone."""
+
+    reason = StrictText(max_length=MEMO_LENGTH_MAX)
+
+
+def draft_of(said: dict[str, Any]) -> Draft:
+    """Return a validated body as a draft."""
+    legs = tuple(DraftLeg(leg["account"], leg["asset"], leg["amount"]) for leg in said["postings"])
+    words = {name: said[name] for name in ("key", "kind", "book", "occurred_at", "memo", "desk", "venue_account")}
+    return Draft(legs=legs, **words)
+
+
+def read(body: serializers.Serializer[Any]) -> None:
+    """Validate a body. An amount that is no text has a code of its own, as every other inexact amount has."""
+    try:
+        body.is_valid(raise_exception=True)
+    except serializers.ValidationError as error:
+        if (pointer := _inexact(error.detail, "")) is not None:
+            raise InexactAmount('an amount is a text such as "120.00"', pointer=pointer) from error
+        raise
+
+
+def _inexact(detail: Any, pointer: str) -> str | None:  # Any: DRF's nested details
+    """Return the pointer of the first amount that came as a JSON number."""
+    items = detail.items() if isinstance(detail, dict) else enumerate(detail) if isinstance(detail, list) else ()
+    for name, inner in items:
+        if getattr(inner, "code", None) == InexactAmount.code:
+            return pointer
+        if (found := _inexact(inner, f"{pointer}/{name}")) is not None:
+            return found
+    return None
+
+
+def moment(request: Request, name: str) -> datetime | None:
+    """Return a moment of the query, if it is given."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        return serializers.DateTimeField().to_internal_value(text)
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({name: error.detail}) from error

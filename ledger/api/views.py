@@ -1,0 +1,278 @@
+"""What can programs ask of the book, and write into it, over REST?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.http import Http404
+from django.urls import path
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crs.kernel import clock
+from crs.kernel.refusal import Refusal
+from crs.kernel.rest import caller
+from ledger import queries
+from ledger.api.answers import (
+    BalancesAnswer,
+    BatchAnswer,
+    JournalAnswer,
+    LedgerAccountAnswer,
+    NavAnswer,
+    PostingAnswer,
+    TrialBalanceAnswer,
+)
+from ledger.api.bodies import BOOKS, BatchBody, JournalBody, ReversalBody, draft_of, moment, read
+from ledger.models import LedgerAccount, NavMark, Posting
+from ledger.operations import drafts
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+    from ledger.rules.posting import Posted
+
+MOMENT = OpenApiParameter("as_of", str, description="What had occurred by then (RFC 3339), inclusive")
+KNOWN = OpenApiParameter("known_at", str, description="What had been recorded by then (RFC 3339), inclusive")
+
+
+class JournalsView(APIView):
+    """Post a journal, once per key and book: 201 when it is new, 200 with `Idempotent-Replayed` when it stood there."""
+
+    scopes: ClassVar = {"POST": "ledger:write"}
+    key_in_body = True
+    floats = True  # an amount that came as a number is refused by its own code, not as a float
+
+    def books(self, request: Request) -> set[str]:
+        return {str(request.data.get("book"))} if isinstance(request.data, dict) else {""}
+
+    @extend_schema(request=JournalBody, responses={200: JournalAnswer, 201: JournalAnswer})
+    def post(self, request: Request) -> Response:
+        body = JournalBody(data=request.data)
+        read(body)
+        posted = drafts.post_draft(body.draft(), actor=caller(request).actor, desk_id=caller(request).desk_id)
+        return journal_response(posted)
+
+
+class BatchView(APIView):
+    """Post up to 1000 journals, all or none (`atomic`), or each for itself; one result per journal, in order."""
+
+    scopes: ClassVar = {"POST": "ledger:write"}
+    key_in_body = True
+    floats = True
+
+    def books(self, request: Request) -> set[str]:
+        journals = request.data.get("journals") if isinstance(request.data, dict) else None
+        items = journals if isinstance(journals, list) else []
+        return {str(item.get("book")) if isinstance(item, dict) else "" for item in items}
+
+    @extend_schema(request=BatchBody, responses=BatchAnswer)
+    def post(self, request: Request) -> Response:
+        body = BatchBody(data=request.data)
+        read(body)
+        said = body.validated_data
+        results = drafts.post_drafts(
+            [draft_of(item) for item in said["journals"]],
+            actor=caller(request).actor,
+            atomic=said["atomic"],
+            desk_id=caller(request).desk_id,
+        )
+        return Response({"results": [item_of(index, result) for index, result in enumerate(results)]})
+
+
+class ReverseView(APIView):
+    """Undo a journal by its mirror image; a journal that is reversed already answers that reversal."""
+
+    scopes: ClassVar = {"POST": "ledger:write"}
+    key_in_body = True  # the reversal's key is the journal's
+
+    def books(self, request: Request) -> set[str]:  # noqa: ARG002 — the permission's signature
+        found = queries.journal(self.kwargs["journal_id"])
+        return {found.book if found is not None else ""}
+
+    @extend_schema(request=ReversalBody, responses={200: JournalAnswer, 201: JournalAnswer})
+    def post(self, request: Request, journal_id: int) -> Response:
+        body = ReversalBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        journal = queries.journal(journal_id, caller(request).desk_id)
+        if journal is None:
+            raise Http404
+        posted = drafts.reverse_by_hand(
+            journal,
+            reason=body.validated_data["reason"],
+            actor=caller(request).actor,
+            at=clock.now(),
+            desk_id=caller(request).desk_id,
+        )
+        return journal_response(posted)
+
+
+class LedgerAccountFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+    """Filters by the codes that people use."""
+
+    desk = filters.CharFilter(field_name="desk__code")
+    venue_account = filters.CharFilter(field_name="account__code")
+
+    class Meta:
+        model = LedgerAccount
+        fields = ("code", "type", "sub", "book")
+
+
+class LedgerAccountsView(ListAPIView[LedgerAccount]):
+    """The chart of accounts that the caller's desk has; a caller of no one desk sees all."""
+
+    scopes: ClassVar = {"GET": "ledger:read"}
+    serializer_class = LedgerAccountAnswer
+    ordering = "code"
+    ordering_fields = ("code", "opened_at")
+    filterset_class = LedgerAccountFilter
+
+    def get_queryset(self) -> QuerySet[LedgerAccount]:
+        return queries.ledger_accounts(_desk(self))
+
+
+class BalancesView(APIView):
+    """What a ledger account holds, of every asset; now, or as of a moment."""
+
+    scopes: ClassVar = {"GET": "ledger:read"}
+
+    @extend_schema(parameters=[MOMENT, KNOWN], responses=BalancesAnswer)
+    def get(self, request: Request, code: str) -> Response:
+        account = queries.ledger_account(code, caller(request).desk_id)
+        if account is None:
+            raise Http404
+        held = queries.balances(account, as_of=moment(request, "as_of"), known_at=moment(request, "known_at"))
+        answer = {
+            "account": account.code,
+            "as_of": held.as_of,
+            "known_at": held.known_at,
+            "provisional": held.provisional,
+            "balances": [{"asset": asset.code, "amount": asset.money.text(units)} for asset, units in held.holdings],
+        }
+        return Response(BalancesAnswer(answer).data)
+
+
+class PostingFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+    """Filters by the codes that people use, and by when things occurred."""
+
+    account = filters.CharFilter(field_name="account__code")
+    venue_account = filters.CharFilter(field_name="account__account__code")
+    asset = filters.CharFilter(field_name="asset__code")
+    journal = filters.NumberFilter(field_name="journal_id")
+    key = filters.CharFilter(field_name="journal__key")
+    kind = filters.CharFilter(field_name="journal__kind")
+    book = filters.CharFilter(field_name="journal__book")
+    start = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
+    end = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+
+
+class PostingsView(ListAPIView[Posting]):
+    """The legs of every journal, newest first."""
+
+    scopes: ClassVar = {"GET": "ledger:read"}
+    serializer_class = PostingAnswer
+    ordering = ("-journal_id", "leg")
+    filterset_class = PostingFilter
+
+    def get_queryset(self) -> QuerySet[Posting]:
+        return queries.postings(_desk(self))
+
+
+class TrialBalanceView(APIView):
+    """Every holding of one book that is not zero; the totals are zero in every asset."""
+
+    scopes: ClassVar = {"GET": "ledger:read"}
+
+    @extend_schema(
+        parameters=[OpenApiParameter("book", str, enum=BOOKS, required=True), MOMENT, KNOWN],
+        responses=TrialBalanceAnswer,
+    )
+    def get(self, request: Request) -> Response:
+        book = request.query_params.get("book", "")
+        if book not in BOOKS:
+            raise serializers.ValidationError({"book": f"one of {', '.join(BOOKS)}"})
+        trial = queries.trial_balance(
+            book=book,
+            as_of=moment(request, "as_of"),
+            known_at=moment(request, "known_at"),
+            desk_id=caller(request).desk_id,
+        )
+        lines = [
+            {
+                "account": line.account,
+                "type": line.type,
+                "asset": line.asset.code,
+                "amount": line.asset.text(line.units),
+            }
+            for line in trial.lines
+        ]
+        assets = {line.asset.code: line.asset for line in trial.lines}
+        totals = [{"asset": code, "amount": assets[code].text(units)} for code, units in trial.totals().items()]
+        answer = {
+            "book": trial.book,
+            "as_of": trial.as_of,
+            "known_at": trial.known_at,
+            "provisional": trial.provisional,
+            "lines": lines,
+            "totals": totals,
+        }
+        return Response(TrialBalanceAnswer(answer).data)
+
+
+class NavFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+    """Filters by venue account and time."""
+
+    venue_account = filters.CharFilter(field_name="account__code")
+    start = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    end = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+
+
+class NavHistoryView(ListAPIView[NavMark]):
+    """Every NAV mark, newest first, with what it was made of."""
+
+    scopes: ClassVar = {"GET": "ledger:read"}
+    serializer_class = NavAnswer
+    ordering = ("-at", "-id")
+    filterset_class = NavFilter
+
+    def get_queryset(self) -> QuerySet[NavMark]:
+        return queries.nav_marks(_desk(self))
+
+
+def journal_response(posted: Posted) -> Response:
+    """Return the journal that stands for what was asked; a replay says so."""
+    journal = queries.journal(posted.id)
+    assert journal is not None
+    if posted.is_new:
+        return Response(JournalAnswer(journal).data, status=status.HTTP_201_CREATED)
+    return Response(JournalAnswer(journal).data, headers={"Idempotent-Replayed": "true"})
+
+
+def item_of(index: int, result: Posted | Refusal) -> dict[str, Any]:
+    """Return what became of one journal of a batch."""
+    if isinstance(result, Refusal):
+        told = {"code": result.code, "detail": result.detail, "pointer": result.pointer}
+        return {"index": index, "state": "REFUSED", "id": None, **told}
+    state = "POSTED" if result.is_new else "REPLAYED"
+    return {"index": index, "state": state, "id": result.id, "code": None, "detail": None, "pointer": None}
+
+
+def _desk(view: Any) -> int | None:  # Any: any of DRF's list views
+    """The caller's desk; the schema is made without a caller."""
+    return None if getattr(view, "swagger_fake_view", False) else caller(view.request).desk_id
+
+
+routes = [
+    path("ledger/journals", JournalsView.as_view()),
+    path("ledger/journals/batch", BatchView.as_view()),
+    path("ledger/journals/<int:journal_id>/reverse", ReverseView.as_view()),
+    path("ledger/accounts", LedgerAccountsView.as_view()),
+    path("ledger/accounts/<str:code>/balances", BalancesView.as_view()),
+    path("ledger/postings", PostingsView.as_view()),
+    path("ledger/trial-balance", TrialBalanceView.as_view()),
+    path("ledger/nav/history", NavHistoryView.as_view()),
+]
