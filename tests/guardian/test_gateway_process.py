@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 import subprocess
@@ -25,9 +26,22 @@ from guardian.adapters.gateway_mt5 import (
     Wire,
     accepted,
 )
+from guardian.gateway import protocol
+from guardian.gateway.protocol import Key
 from guardian.gateway.server import InterfaceRefused, refuse_interface
 from tests.guardian.gateway_contract import FAR_AHEAD, LONG_AGO
-from tests.support.paper_gateway import PaperGateway, close, eventually, key, open_account, order, replay, trade
+from tests.support.paper_gateway import (
+    PaperGateway,
+    close,
+    envelope,
+    eventually,
+    key,
+    open_account,
+    order,
+    replay,
+    say,
+    trade,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,6 +192,39 @@ def test_a_request_that_waited_when_it_died_was_never_carried_out(gateway: Paper
         assert wire.positions(login) == ()
 
 
+def test_bad_messages_have_a_code_each_and_change_nothing(gateway: PaperGateway) -> None:
+    here = gateway.address
+    with gateway.wire() as wire:
+        login = open_account(wire)
+        journal = (gateway.folder / "journal" / "gateway.journal").read_bytes()
+        good = envelope(here, "ORDER_OPEN", login, order())
+        aged = good["ts"] - 60_000
+        stranger = Key(here.key.key_id, b"x" * 32)
+        raw = protocol.signed(good, here.key)
+        bad = {
+            b"{": "INVALID_JSON",
+            raw.replace(b"BTCUSD.s", b"ETHUSD.s"): "RISK_SIGNATURE_INVALID",
+            protocol.signed(good, stranger): "RISK_SIGNATURE_INVALID",
+            protocol.signed(good | {"v": 2}, here.key): "UNSUPPORTED_VERSION",
+            protocol.signed(good | {"ts": aged, "exp": aged + 5_000}, here.key): "SIGNATURE_EXPIRED",
+            protocol.signed(good | {"more": 1}, here.key): "INVALID_VALUE",
+            protocol.signed(envelope(here, "HACK", login, {}), here.key): "UNKNOWN_ACTION",
+            protocol.signed(envelope(here, "ORDER_OPEN", login, {}), here.key): "MISSING_SYMBOL",
+            protocol.signed(envelope(here, "ORDER_OPEN", login, order(volume="x")), here.key): "INVALID_VOLUME",
+            protocol.signed(envelope(here, "ORDER_OPEN", "1", order()), here.key): "ACCOUNT_MISMATCH",
+        }
+        for message, code in bad.items():
+            answer = say(here, message)
+            assert (answer["code"], protocol.is_signed(answer, here.key)) == (code, True)
+        assert wire.positions(login) == ()
+        changed = (gateway.folder / "journal" / "gateway.journal").read_bytes()
+        assert changed.startswith(journal)
+        assert b'"rows"' not in changed[len(journal) :]
+        assert say(here, raw)["code"] == "", "the good one still goes through, once"
+        assert say(here, raw)["code"] == "NONCE_REPLAYED"
+        assert len(wire.positions(login)) == 1
+
+
 def test_a_closed_account_stands_still_and_keeps_its_history(gateway: PaperGateway) -> None:
     with gateway.wire() as wire:
         login = open_account(wire, "BTCUSD.s")
@@ -321,6 +368,13 @@ def test_it_ends_on_a_signal_and_says_nothing(gateway: PaperGateway) -> None:
     assert gateway.stop() == ""
     assert gateway.process is not None
     assert gateway.process.returncode == 0
+
+
+def test_a_slim_machine_without_time_zones_knows_new_york() -> None:
+    code = "from guardian.gateway.symbols import FOREX; print(FOREX.zone)"
+    slim = {**os.environ, "PYTHONTZPATH": ""}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=slim)
+    assert (done.stdout.strip(), done.stderr) == ("America/New_York", "")
 
 
 def test_it_needs_no_django(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import select
@@ -14,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import zmq
+
 from guardian.adapters.gateway_mt5 import Address, BlockingWire
+from guardian.gateway import protocol
 from guardian.gateway.protocol import read_keys
 
 if TYPE_CHECKING:
@@ -97,6 +101,25 @@ class PaperGateway:
     def wire(self) -> BlockingWire:
         """Return a blocking client."""
         return BlockingWire(self.address)
+
+
+def say(address: Address, raw: bytes) -> dict[str, Any]:
+    """Send bytes as they are, and return what comes back."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(address.command)
+        socket.send(raw)
+        assert socket.poll(10_000), "no answer"
+        return dict(json.loads(socket.recv()))
+
+
+def envelope(address: Address, action: str, login: str, payload: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """Return a request that is signed by nobody yet."""
+    _, raw = protocol.build_request(
+        key=address.key, action=action, gateway_id=address.gateway_id, account_id=login, payload=payload,
+        now_ms=time.time_ns() // 1_000_000, idempotency_key=key(),
+    )  # fmt: skip
+    return {**protocol.parse(raw), **changed}
 
 
 def replay(*symbols: str, **terms: Any) -> dict[str, Any]:
