@@ -59,7 +59,7 @@ def read(row: tuple[Any, ...]) -> Halts:
 class HaltWatch:
     """A copy of the halts in this process, never older than 1 s.
 
-    `halts()` and `refuse_unsafe()` take well under a microsecond while nothing is stopped, and never touch the network.
+    `halts()` and `refuse_unsafe()` take under a microsecond where nothing is stopped, and never touch the network.
     """
 
     def __init__(self) -> None:
@@ -92,9 +92,7 @@ class HaltWatch:
 
     def refuse_unsafe(self, subject: Subject) -> None:
         """Raise `Halted` when a kill switch covers `subject`, `HaltsUnknown` when nobody knows."""
-        halts = self.halts()
-        if halts.engaged:
-            refuse_halted(halts, subject)
+        refuse_halted(self.halts(), subject)
 
     def _run(self) -> None:
         while not self._ended.is_set():

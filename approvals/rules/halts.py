@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from approvals.rules import scope as scopes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from approvals.rules.scope import Kind, Scope, Subject
+    from approvals.rules.scope import Key, Kind, Scope, Subject
 
 Positions = Literal["KEEP", "CLOSE"]
 ModeName = Literal["NORMAL", "REDUCE_ONLY", "FORCE_CLOSE"]
@@ -86,16 +86,20 @@ class Halts:
     modes: tuple[Moded, ...]
     epoch: int
     read_at: datetime
+    keys: frozenset[Key] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", frozenset(halt.scope.key for halt in self.engaged))
 
     def covering(self, subject: Subject) -> tuple[Halt, ...]:
         """Return the halts that stop `subject`, the widest scope first."""
-        if not self.engaged:  # the usual answer, in nanoseconds
+        if self.keys.isdisjoint(subject.keys):  # the usual answer, in nanoseconds
             return ()
         return tuple(halt for halt in self.engaged if scopes.covers(halt.scope, subject))
 
     def is_safe(self, subject: Subject) -> bool:
         """Return whether no engaged kill switch covers `subject`."""
-        return not self.covering(subject)
+        return self.keys.isdisjoint(subject.keys)
 
     def mode_of(self, subject: Subject) -> Moded | None:
         """Return the strictest mode that covers `subject`, or None while all is NORMAL."""
@@ -105,6 +109,6 @@ class Halts:
 
 def refuse_halted(halts: Halts, subject: Subject) -> None:
     """Raise `Halted` when a kill switch covers `subject`."""
-    if covering := halts.covering(subject):
-        halt = covering[0]
+    if not halts.is_safe(subject):
+        halt = halts.covering(subject)[0]
         raise Halted(f"{halt.scope}: {halt.reason}", scope=str(halt.scope), epoch=halt.epoch)

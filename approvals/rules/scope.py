@@ -7,13 +7,14 @@ of one scope are one scope.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
 from crs.kernel.refusal import Refusal
 
 Kind = Literal["GLOBAL", "DESK", "VENUE", "ACCOUNT", "CHAIN", "STRATEGY", "SYMBOL", "KEY"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+Key = tuple[Kind, str]  # a scope with its case folded
 # ASCII only: lower() here and in PostgreSQL then agree, and no two scopes look alike.
 ID = re.compile(r"[A-Za-z0-9#][A-Za-z0-9._#/@-]{0,63}", re.ASCII)
 
@@ -27,7 +28,10 @@ class ScopeMalformed(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an order, an intent or a request belongs to; "" where it has none (a closing deal has no strategy)."""
+    """What an order, an intent or a request belongs to; "" where it has none (a closing deal has no strategy).
+
+    `keys` are the scopes that cover it, made once: an order path asks for them at every tick.
+    """
 
     desk: str = ""
     venue: str = ""
@@ -36,6 +40,11 @@ class Subject:
     strategy: str = ""
     symbol: str = ""
     key: str = ""
+    keys: frozenset[Key] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ids = ((kind, self.of(kind).lower()) for kind in KINDS[1:])
+        object.__setattr__(self, "keys", frozenset({("GLOBAL", ""), *(pair for pair in ids if pair[1])}))
 
     def of(self, kind: Kind) -> str:
         """Return the id under which this subject falls into a scope of `kind`; GLOBAL has the id ""."""
@@ -44,28 +53,28 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A part of the installation that can be stopped: its kind and the id there; GLOBAL has the id ""."""
+    """A part of the installation that can be stopped: its kind and the id there; GLOBAL has the id "".
+
+    Two spellings of one scope are equal: they have one `key`.
+    """
 
     kind: Kind
-    id: str = ""
+    id: str = field(default="", compare=False)
+    key: Key = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or (self.id == "") != (self.kind == "GLOBAL"):
             raise ScopeMalformed(_EXPECTED, kind=str(self.kind), id=self.id)
         if self.id and not ID.fullmatch(self.id):
             raise ScopeMalformed(_EXPECTED, kind=self.kind, id=self.id[:100])
+        object.__setattr__(self, "key", (self.kind, self.id.lower()))
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}" if self.id else self.kind
 
-    @property
-    def key(self) -> tuple[Kind, str]:
-        """The scope with its case folded: equal for two spellings of one scope."""
-        return self.kind, self.id.lower()
 
-
-GLOBAL = Scope("GLOBAL")
 _EXPECTED = f"a scope is GLOBAL or KIND:id, KIND one of {', '.join(KINDS[1:])}"
+GLOBAL = Scope("GLOBAL")
 
 
 def parse(text: str) -> Scope:
@@ -79,4 +88,4 @@ def parse(text: str) -> Scope:
 
 def covers(scope: Scope, subject: Subject) -> bool:
     """Return whether `scope` stops `subject`; GLOBAL stops everything."""
-    return scope.kind == "GLOBAL" or scope.id.lower() == subject.of(scope.kind).lower()
+    return scope.key in subject.keys
