@@ -115,7 +115,11 @@ class Server:
         self.journal.save_clocks(self.venue.clocks(clock()))
 
     def turn(self) -> None:
-        """One turn of the loop: time, requests, disk, answers."""
+        """One turn of the loop: time, requests, disk, answers.
+
+        All of it happens at one moment: every tick up to it has been told before a request is carried out at it, so
+        that no later deal is older than a receipt says.
+        """
         self._read_subscriptions()
         now = clock()
         self._advance(now)
@@ -126,7 +130,7 @@ class Server:
             if not is_readable(self._commands):
                 break
             parts = self._commands.recv_multipart(zmq.NOBLOCK)
-            self._receive(parts[0], parts[-1])
+            self._receive(parts[0], parts[-1], now)
         self.journal.commit()
         self._send(now)
 
@@ -159,8 +163,7 @@ class Server:
             self.journal.append(record)
 
     # ── Requests ──────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _receive(self, client: bytes, raw: bytes) -> None:
-        now = clock()
+    def _receive(self, client: bytes, raw: bytes, now: Now) -> None:
         self.venue.counters["requests_processed"] += 1
         message: dict[str, Any] = {}
         try:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,6 +46,7 @@ from tests.support.paper_gateway import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -223,6 +225,28 @@ def test_bad_messages_have_a_code_each_and_change_nothing(gateway: PaperGateway)
         assert say(here, raw)["code"] == "", "the good one still goes through, once"
         assert say(here, raw)["code"] == "NONCE_REPLAYED"
         assert len(wire.positions(login)) == 1
+
+
+def test_no_deal_is_older_than_a_receipt_that_did_not_show_it(gateway: PaperGateway) -> None:
+    """Stops are hit all the time while orders and questions come in between the ticks."""
+    with gateway.wire() as wire:
+        login = open_account(wire, "BTCUSD.s", deposit="1000000.00", ticks_per_second=300)
+        seen: dict[int, datetime] = {}
+        complete = LONG_AGO
+        for _ in range(150):
+            info = wire.read("SYNC_ALL", login, {"magic_numbers": [], "timestamp": 0})
+            trade(wire, login, order(volume="0.001"))
+            for row in info["positions"]:
+                bid = Decimal(row["current_price"])
+                trade(wire, login, order(volume="0.001", sl=str(bid - 2), tp=str(bid + 12)))
+                break
+            history = wire.history(login, start=LONG_AGO, end=FAR_AHEAD)
+            for deal in history.deals:
+                assert deal.deal in seen or deal.venue_at > complete or not seen
+                seen[deal.deal] = deal.venue_at
+            complete = history.complete_through
+        assert [seen[number] for number in sorted(seen)] == sorted(seen.values())
+        assert {"SL", "TP"} & {deal.reason for deal in history.deals}
 
 
 def test_a_closed_account_stands_still_and_keeps_its_history(gateway: PaperGateway) -> None:
