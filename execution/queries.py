@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, ExpressionWrapper, F, Q, Sum
+from django.db.models import Q
 
 from approvals import queries as approvals_queries
-from crs.kernel.fields import BaseUnitsField
 from execution.models import AccountCheck, AccountHistory, Fill, GatewayLatch, Intent, Order, Position
 from execution.rules import facts
 from execution.rules.bounds import EQUITY_AGE_MAX
@@ -198,28 +197,57 @@ def resting(account_id: int) -> QuerySet[Order]:
 
 
 # ── Facts of the gate ─────────────────────────────────────────────────────────────────────────────────────────────────
-def order_facts(account_id: int, wish: Wish, *, since: datetime) -> facts.Orders:
-    """Return our orders on the symbol: unknown ones, those like the wish in flight or allowed `since`, and reducing."""
-    like = Q(strategy=wish.strategy, side=wish.side, quantity=wish.quantity, order_type=wish.order_type)
-    like &= Q(limit_price=wish.limit_price) if wish.limit_price is not None else Q(limit_price__isnull=True)
-    found = Order.objects.filter(account_id=account_id, symbol=wish.symbol, settled_at=None).aggregate(
-        unknown=Count("id", filter=Q(state="UNKNOWN")),
-        # A resting order has the venue's number; one on its way has none yet.
-        same=Count("id", filter=like & Q(reduce_only=False, state__in=("NEW", "SENT"), venue_order="")),
-        reducing=Sum(
-            ExpressionWrapper(F("quantity") - F("filled"), output_field=BaseUnitsField()), filter=Q(side=wish.side)
-        ),
-    )
-    recent = Intent.objects.filter(
-        like, account_id=account_id, symbol=wish.symbol, result="ALLOWED", reduce_only=False, decided_at__gt=since
-    ).count()
-    return facts.Orders(unknown=found["unknown"], same=max(found["same"], recent), reducing=int(found["reducing"] or 0))
+def trading_facts(
+    account: Account, wish: Wish, *, since: datetime
+) -> tuple[facts.Orders, facts.Position, facts.Identity | None]:
+    """Return our orders and position on the symbol, and who the gateway said the account is: one statement.
+
+    `orders.same` counts orders like the wish on their way to the venue, or allowed `since`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TRADING_FACTS,
+            {
+                "account": account.id,
+                "symbol": wish.symbol,
+                "strategy": wish.strategy,
+                "side": wish.side,
+                "quantity": wish.quantity,
+                "order_type": wish.order_type,
+                "limit_price": wish.limit_price,
+                "since": since,
+            },
+        )
+        row = cursor.fetchone()
+    unknown, same, reducing, recent, lots, actual, checked_at = row
+    orders = facts.Orders(unknown=unknown, same=max(same, recent), reducing=int(reducing))
+    position = facts.Position(lots=int(lots), is_netting=account.margin_mode == "NETTING")
+    if actual is None:
+        return orders, position, None
+    expected = expected_identity(account)
+    return orders, position, facts.Identity(expected=expected, actual=actual, checked_at=checked_at)
 
 
-def position_facts(account: Account, symbol: str) -> facts.Position:
-    """Return our signed lots on a symbol."""
-    lots = open_positions(account.id, symbol).aggregate(lots=Sum("lots"))["lots"]
-    return facts.Position(lots=int(lots or 0), is_netting=account.margin_mode == "NETTING")
+# Asked at every order: one round trip instead of four. A resting order has the venue's number, one on its way none.
+TRADING_FACTS = """
+    WITH ours AS (
+        SELECT * FROM execution_order WHERE account_id = %(account)s AND symbol = %(symbol)s AND settled_at IS NULL
+    ), alike AS (SELECT %(limit_price)s::numeric AS limit_price)
+    SELECT
+        (SELECT count(*) FROM ours WHERE state = 'UNKNOWN'),
+        (SELECT count(*) FROM ours, alike WHERE strategy = %(strategy)s AND side = %(side)s AND quantity = %(quantity)s
+            AND order_type = %(order_type)s AND ours.limit_price IS NOT DISTINCT FROM alike.limit_price
+            AND NOT reduce_only AND state IN ('NEW', 'SENT') AND venue_order = ''),
+        (SELECT coalesce(sum(quantity - filled), 0) FROM ours WHERE side = %(side)s),
+        (SELECT count(*) FROM execution_intent i, alike WHERE account_id = %(account)s AND symbol = %(symbol)s
+            AND decided_at > %(since)s AND strategy = %(strategy)s AND side = %(side)s AND quantity = %(quantity)s
+            AND order_type = %(order_type)s AND i.limit_price IS NOT DISTINCT FROM alike.limit_price
+            AND NOT reduce_only AND result = 'ALLOWED'),
+        (SELECT coalesce(sum(lots), 0) FROM execution_position
+            WHERE account_id = %(account)s AND symbol = %(symbol)s AND lots <> 0),
+        (SELECT actual FROM execution_accountcheck WHERE account_id = %(account)s),
+        (SELECT checked_at FROM execution_accountcheck WHERE account_id = %(account)s)
+"""
 
 
 def identity_facts(account: Account) -> facts.Identity | None:

@@ -95,6 +95,7 @@ def gather(proposal: Proposal, *, account: Account, at: datetime, live: Live) ->
     halts = approvals_queries.halts()
     symbol = queries.symbol_row(account.id, wish.symbol)
     venue_at = symbol.venue_at if symbol else None
+    orders, position, identity = queries.trading_facts(account, wish, since=at - bounds.DUPLICATE_WINDOW)
     return Facts(
         at=at,
         bounds=bounds.BOUNDS,
@@ -103,11 +104,11 @@ def gather(proposal: Proposal, *, account: Account, at: datetime, live: Live) ->
         halts=copies.halt_copy(halts, subject, read_at=at, epoch_known=proposal.epoch_known),
         modes=copies.mode_copy(halts, subject),
         market=live.market or queries.market_facts(symbol, venue_at),
-        identity=queries.identity_facts(account),
+        identity=identity,
         symbol=queries.symbol_facts(symbol, currency=account.currency),
         tick=live.tick or queries.tick_facts(symbol),
-        orders=queries.order_facts(account.id, wish, since=at - bounds.DUPLICATE_WINDOW),
-        position=queries.position_facts(account, wish.symbol),
+        orders=orders,
+        position=position,
         loss=live.loss or queries.loss_facts(account, at=at),
     )
 
