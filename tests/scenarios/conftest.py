@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_django.fixtures import SettingsWrapper
-
 
 @pytest.fixture
-def venue(tmp_path: Path, settings: SettingsWrapper) -> Iterator[PaperGateway]:
+def venue(tmp_path: Path, settings: Any) -> Iterator[PaperGateway]:
     """A paper gateway that belongs to this story: it may be killed and halted."""
     gateway = PaperGateway(tmp_path).start()
     configure(gateway, settings)
