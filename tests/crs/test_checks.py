@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from django.core.checks.registry import registry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
@@ -71,6 +72,11 @@ def test_demo_secrets_and_open_brokers_are_errors_outside_a_demo(
     assert checks.refuse_demo_secrets() == []
     settings.HARDENED = True
     assert [found.id for found in checks.refuse_demo_secrets()] == expected
+
+
+def test_our_checks_are_asked_by_manage_py_check() -> None:
+    asked = registry.get_checks(include_deployment_checks=True)
+    assert {checks.refuse_switched_off_assertions, checks.refuse_demo_secrets} <= set(asked)
 
 
 def test_livez_needs_nothing_but_the_process(client: Client) -> None:
