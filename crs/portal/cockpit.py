@@ -107,7 +107,9 @@ def facts(request: HttpRequest) -> dict[str, Any]:
             *_silent(signs, at),
         ]
     )
-    navs = [_nav(session) for session in sessions if session.state != "OPENING"]
+    # A person's own session comes before the demo desk's.
+    traded = sorted((one for one in sessions if one.state != "OPENING"), key=lambda one: (one.is_demo, one.pk))
+    navs = [_nav(session) for session in traded]
     return {
         "verdict": verdict.judge(
             halted=[str(halt.scope) for halt in halts], running=len(sessions), attention=attention
@@ -329,7 +331,15 @@ class Trust:
 
 
 def _trust(signs: Sequence[machine.Sign], symbols: Sequence[SymbolLine], at: datetime) -> list[Trust]:
-    lines = [Trust("bad" if sign.is_silent(at) else "ok", sign.name, sign.detail, sign.at) for sign in signs]
+    lines = [
+        Trust("bad" if sign.is_silent(at) else "ok", sign.name, sign.detail, sign.at)
+        for sign in signs
+        if not sign.is_queue
+    ]
+    if queues := [sign for sign in signs if sign.is_queue]:
+        oldest = min(queues, key=lambda sign: sign.at)
+        what = _("%(n)d queues are answered") % {"n": len(queues)}
+        lines.append(Trust("bad" if oldest.is_silent(at) else "ok", _("Workers"), what, oldest.at))
     ticks = [line.received_at for line in symbols if line.received_at]
     if symbols:
         gaps = sum(line.state in ("STALE", "NO_DATA") for line in symbols)

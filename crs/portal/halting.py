@@ -1,22 +1,31 @@
-"""Has it stopped? What is left?"""
+"""Has it stopped? What is left? The latch is set in the request; the venues are called beside it."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import connection
+from django.utils.translation import gettext as _
 
 from approvals import queries
 from approvals.rules import scope as scopes
 from crs.portal import reach
+from execution.operations import halting as operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from approvals.models import HaltRelease
+    from approvals.operations.killswitch import Engaged
     from approvals.rules.scope import Scope
+    from crs.kernel.actor import Actor
     from execution.models import Order, Position
 
+log = logging.getLogger(__name__)
 T = TypeVar("T", "Order", "Position")
 ALLOWED_S = 60  # from the click to a proved stop (ENGINE.md, section 8)
 
@@ -106,10 +115,43 @@ def _steps(written: Sequence[dict[str, Any]]) -> tuple[Step, ...]:
             name=str(step.get("name", "")),
             state="DONE" if step.get("ok") else "FAILED",
             ms=step.get("ms"),
-            detail=str(step.get("detail", "")),
+            detail=_detail(step),
         )
         for step in written
     )
+
+
+def _detail(step: dict[str, Any]) -> str:
+    """Return what a step of the receipt adds to its name; figures of 0 are left out."""
+    counted = (
+        ("orders_cancelled", _("%d orders cancelled")),
+        ("positions_closed", _("%d positions closed")),
+        ("positions_left", _("%d positions left")),
+    )
+    parts = [words % step[name] for name, words in counted if step.get(name)]
+    if step.get("no_answer"):
+        parts.append(_("no answer: %s") % ", ".join(step["no_answer"]))
+    if not step.get("ok") and step.get("code"):
+        parts.append(str(step["code"]))
+    return " · ".join(parts)
+
+
+def begin(engaged: Engaged, *, actor: Actor, at: datetime) -> None:
+    """Call the venues for a halt whose row stands, without keeping the page waiting.
+
+    This process may die meanwhile: the sweep each second then goes on where it was.
+    """
+    Thread(target=_carry_out, args=(engaged, actor, at), name=f"halt-{engaged.halt.epoch}", daemon=True).start()
+
+
+def _carry_out(engaged: Engaged, actor: Actor, at: datetime) -> None:
+    try:
+        operations.carry_out(engaged, actor=actor, at=at)
+    except Exception:
+        # Nobody waits for this thread: what is not logged here is seen by nobody. The row stands and the sweep goes on.
+        log.exception("halt %s was not brought to the venues", engaged.halt.epoch)
+    finally:
+        connection.close()
 
 
 def _covered(scope: Scope, rows: Iterable[T]) -> tuple[T, ...]:

@@ -51,6 +51,7 @@ class Sign:
     name: str
     at: datetime
     detail: str
+    is_queue: bool = False
 
     def is_silent(self, at: datetime) -> bool:
         """Return whether it has been silent for longer than any part may be."""
@@ -92,7 +93,7 @@ def signs() -> list[Sign]:
         for row in Heartbeat.objects.order_by("process")
     ]
     queues = [
-        Sign(_("Queue %s") % row.queue, row.answered_at, _("a worker answers"))
+        Sign(_("Queue %s") % row.queue, row.answered_at, _("a worker answers"), is_queue=True)
         for row in Canary.objects.order_by("queue")
     ]
     return beats + queues

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from approvals.operations.killswitch import Engaged
     from approvals.rules.halts import Halt, Positions
     from approvals.rules.scope import Scope
     from crs.kernel.actor import Actor
@@ -102,10 +103,18 @@ def engage(
     engaged = killswitch.engage(
         scope=scope, positions=positions, reason=reason, actor=actor, at=at, request_id=request_id
     )
+    return carry_out(engaged, actor=actor, at=at, watch=watch)
+
+
+def carry_out(engaged: Engaged, *, actor: Actor, at: datetime, watch: Stopwatch | None = None) -> Receipt:
+    """Bring a halt whose row stands to every covered gateway, and keep the receipt: steps 2 to 4 of `engage`.
+
+    For a page that answers as soon as the row stands; whoever dies in between is replaced by `carry_on`.
+    """
+    watch = watch or Stopwatch(at)
     halt = engaged.halt
     steps = [Step("new risk refused", at, watch.ms, ok=True, facts={"is_new": engaged.is_new})]
-    targets = queries.targets(halt.scope)
-    steps += _tell_all(halt, targets, watch=watch)
+    steps += _tell_all(halt, queries.targets(halt.scope), watch=watch)
     ok = all(step.ok for step in steps)
     receipt = Receipt(str(halt.scope), halt.epoch, "ENGAGED", tuple(steps), watch.ms, ok)
     killswitch.add_receipt(halt, [step.as_json() for step in steps], actor=actor, at=watch.at)

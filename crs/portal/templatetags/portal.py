@@ -150,19 +150,23 @@ def is_figure(name: str) -> bool:
     return name.startswith("amount") or name.endswith(("_amount", "_number"))
 
 
-# Steps of a stop as execution names them in the receipt.
+# Steps of a stop as execution.operations.halting names them in the receipt; what follows a colon is a gateway.
 STEP_WORDS = {
-    "latch": _("Latch set"),
-    "cancel": _("Open orders cancelled"),
-    "close": _("Positions closed"),
-    "verify": _("Asked again: nothing open"),
+    "new risk refused": _("New risk refused"),
+    "gateway told": _("Gateway told"),
+    "asked again: nothing left": _("Asked again: nothing left"),
+    "asked again": _("Asked again: something is left"),
+    "no gateway is covered": _("No gateway is covered"),
+    "released": _("Released"),
 }
 
 
 @register.filter
-def step_word(name: str) -> Any:
-    """Return a step of a stop in words; a gateway is named after the colon."""
-    word, colon, where = name.partition(":")
+def step_word(name: str) -> str:
+    """Return a step of a stop in words, with the gateway it is about."""
+    if name in STEP_WORDS:
+        return str(STEP_WORDS[name])
+    word, colon, where = name.partition(": ")
     return f"{STEP_WORDS.get(word, word)}{' · ' if colon else ''}{where}"
 
 

@@ -90,7 +90,7 @@ def stop(request: HttpRequest) -> HttpResponse:
     if not request.POST.get("sure"):
         return _stop_page(request, form, wrong=_("Tick the box: yes, stop this now."), status=422)
     try:
-        done = killswitch.engage(
+        engaged = killswitch.engage(
             scope=form.scope,
             positions=form.positions,
             reason=form.words,
@@ -100,7 +100,8 @@ def stop(request: HttpRequest) -> HttpResponse:
         )
     except Refusal as refusal:
         return _stop_page(request, form, wrong=refusal.detail, status=refusal.status)
-    return redirect("kill-progress", done.halt.epoch)
+    halting.begin(engaged, actor=person(request), at=clock.now())
+    return redirect("kill-progress", engaged.halt.epoch)
 
 
 def _stop_page(request: HttpRequest, form: Form, *, wrong: str = "", status: int = 200) -> HttpResponse:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+
+from crs.portal import halting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,3 +35,11 @@ def signed_in(db: None) -> Callable[..., Client]:
         return browser
 
     return sign_in
+
+
+@pytest.fixture(autouse=True)
+def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Collect the halts that pages bring to the venues; execution's own tests bring them to a real gateway."""
+    halts: list[Any] = []
+    monkeypatch.setattr(halting, "begin", lambda engaged, **_: halts.append(engaged))
+    return halts

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from approvals import queries
 from approvals.models import AuditEvent, KillSwitchEvent
+from approvals.operations import killswitch
 from approvals.rules.scope import GLOBAL, Scope
+from crs.kernel import clock
+from crs.kernel.actor import machine
 from tests.support.factories import make_account
 
 if TYPE_CHECKING:
@@ -21,13 +24,16 @@ pytestmark = pytest.mark.django_db
 WHOLE = {"scope": "GLOBAL", "positions": "CLOSE", "reason": "Drill", "note": "first Friday", "sure": "yes"}
 
 
-def test_the_form_stops_without_scripts_and_leads_to_its_progress(signed_in: Callable[..., Client]) -> None:
+def test_the_form_stops_without_scripts_and_leads_to_its_progress(
+    signed_in: Callable[..., Client], told: list[Any]
+) -> None:
     answer = signed_in("operator").post("/kill/", WHOLE)
     halt = queries.kill_switch(GLOBAL)
     assert halt is not None
     assert (halt.state, halt.positions, halt.reason) == ("ENGAGED", "CLOSE", "Drill: first Friday")
     assert halt.engaged_by == "person:operator"
     assert (answer.status_code, answer["Location"]) == (302, f"/kill/{halt.epoch}/")
+    assert [engaged.halt.epoch for engaged in told] == [halt.epoch]
 
 
 def test_a_double_tap_is_one_stop(signed_in: Callable[..., Client]) -> None:
@@ -163,3 +169,25 @@ def test_engaging_again_on_the_page_raises_keep_to_close(signed_in: Callable[...
     assert halt is not None
     assert halt.positions == "CLOSE"
     assert KillSwitchEvent.objects.filter(action="ENGAGE").count() == 2
+
+
+def test_the_receipt_names_every_gateway_and_what_is_left(signed_in: Callable[..., Client], told: list[Any]) -> None:
+    browser = signed_in("operator")
+    page = browser.post("/kill/", WHOLE)["Location"]
+    assert "Gateways are called" in browser.get(page).content.decode()
+    at = clock.now()
+    steps = [
+        {"name": "new risk refused", "started_at": "", "ms": 4, "ok": True},
+        {"name": "gateway told: PAPER-1", "ms": 41, "ok": True, "orders_cancelled": 2, "positions_closed": 1},
+        {"name": "asked again", "ms": 20_000, "ok": False, "positions_left": 1, "no_answer": ["PAPER-2"]},
+    ]
+    killswitch.add_receipt(told[0].halt, steps, actor=machine("test"), at=at)
+    body = browser.get(page).content.decode()
+    for said in (
+        "New risk refused",
+        "Gateway told · PAPER-1",
+        "2 orders cancelled · 1 positions closed",
+        "1 positions left · no answer: PAPER-2",
+        "20.0 s",
+    ):
+        assert said in body
