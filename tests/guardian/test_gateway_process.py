@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import socket
@@ -247,6 +248,40 @@ def test_no_deal_is_older_than_a_receipt_that_did_not_show_it(gateway: PaperGate
             complete = history.complete_through
         assert [seen[number] for number in sorted(seen)] == sorted(seen.values())
         assert {"SL", "TP"} & {deal.reason for deal in history.deals}
+
+
+def test_the_venues_own_deals_are_told_to_whoever_listens(gateway: PaperGateway) -> None:
+    with gateway.wire() as wire, zmq.Context() as context, context.socket(zmq.SUB) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        login = open_account(wire, "BTCUSD.s", ticks_per_second=100)
+        socket.connect(gateway.ticks)
+        socket.setsockopt_string(zmq.SUBSCRIBE, f"deal.{login}")
+        told: list[dict[str, Any]] = []
+
+        def is_told() -> bool:
+            """Open until the subscription has arrived; then the stop of one of them is hit."""
+            if not told:
+                bid = Decimal(accepted(trade(wire, login, order()))["price"]) - 10
+                trade(wire, login, order(sl=str(bid - 3)))
+            while socket.poll(200):
+                told.append(json.loads(socket.recv_multipart()[1])["deal"])
+                if told[-1]["reason"] == "SL":
+                    return True
+            return False
+
+        assert eventually(is_told, within_s=20)
+        known = {deal.deal: deal for deal in wire.history(login, start=LONG_AGO, end=FAR_AHEAD).deals}
+        assert all(known[deal["deal"]].reason == deal["reason"] for deal in told)
+
+
+def test_faults_of_the_command_line_hold_for_the_whole_gateway(tmp_path: Path) -> None:
+    faults = [{"kind": "LIE", "count": 1, "data": {"server": "Elsewhere"}}]
+    gateway = PaperGateway(tmp_path, options=["--faults", json.dumps(faults)]).start()
+    with gateway.wire() as wire:
+        assert [wire.ping().server for _ in range(2)] == ["Elsewhere", "CRS-Paper"]
+    gateway.stop()
+    gateway.options = ["--faults", '[{"kind": "FLOOD"}]']
+    assert "kind: one of DELAY" in refused_start(gateway)
 
 
 def test_a_closed_account_stands_still_and_keeps_its_history(gateway: PaperGateway) -> None:
