@@ -143,5 +143,5 @@ class KillSwitchMachine(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_the_kill_switch_does_what_its_model_says() -> None:
     run_state_machine_as_test(
-        KillSwitchMachine, settings=settings(max_examples=25, stateful_step_count=25, deadline=None)
+        KillSwitchMachine, settings=settings(max_examples=15, stateful_step_count=25, deadline=None)
     )
