@@ -73,15 +73,16 @@ class TrialLine:
 
     account: str
     type: str
+    book: str
     asset: money.Asset
     units: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """Every holding of a book that is not zero."""
+    """Every holding of a book, or of all books side by side, that is not zero."""
 
-    book: str
+    book: str | None
     as_of: datetime | None
     known_at: datetime | None
     provisional: bool
@@ -256,19 +257,22 @@ def balances(account: LedgerAccount, *, as_of: datetime | None = None, known_at:
 
 
 def trial_balance(
-    *, book: str, as_of: datetime | None = None, known_at: datetime | None = None, desk_id: int | None = None
+    *,
+    book: str | None = None,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    desk_id: int | None = None,
 ) -> TrialBalance:
-    """Return every ledger account's holdings in one book; they sum to zero in every asset."""
+    """Return every ledger account's holdings in one book, or in all of them; each sums to zero in every asset."""
     rows: QuerySet[Balance] | QuerySet[Posting] = Balance.objects.all()
     if as_of is not None or known_at is not None:
         rows = _until(Posting.objects.all(), as_of=as_of, known_at=known_at)
-    rows = (
-        rows.filter(account__book=book)
-        if desk_id is None
-        else rows.filter(account__book=book, account__desk_id=desk_id)
-    )
+    if book is not None:
+        rows = rows.filter(account__book=book)
+    if desk_id is not None:
+        rows = rows.filter(account__desk_id=desk_id)
     sums = (
-        rows.values("account__code", "account__type", "asset__code", "asset__decimals")
+        rows.values("account__code", "account__type", "account__book", "asset__code", "asset__decimals")
         .annotate(total=Sum("units", output_field=BaseUnitsField()))
         .exclude(total=0)
         .order_by("account__code", "asset__code")
@@ -277,6 +281,7 @@ def trial_balance(
         TrialLine(
             row["account__code"],
             row["account__type"],
+            row["account__book"],
             money.Asset(row["asset__code"], row["asset__decimals"]),
             row["total"],
         )

@@ -100,12 +100,13 @@ class TrialLineAnswer(AmountAnswer):
 
     account = serializers.CharField()
     type = serializers.CharField()
+    book = serializers.CharField()
 
 
 class TrialBalanceAnswer(serializers.Serializer[Any]):
-    """A book's holdings that are not zero; the totals of every asset are."""
+    """The holdings that are not zero, of one book or (null) of all; the totals of every asset are."""
 
-    book = serializers.CharField()
+    book = serializers.CharField(allow_null=True)
     as_of = serializers.DateTimeField(allow_null=True)
     known_at = serializers.DateTimeField(allow_null=True)
     provisional = serializers.BooleanField()

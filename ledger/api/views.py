@@ -183,17 +183,17 @@ class PostingsView(ListAPIView[Posting]):
 
 
 class TrialBalanceView(APIView):
-    """Every holding of one book that is not zero; the totals are zero in every asset."""
+    """Every holding that is not zero, of one book or of all side by side; the totals are zero in every asset."""
 
     scopes: ClassVar = {"GET": "ledger:read"}
 
     @extend_schema(
-        parameters=[OpenApiParameter("book", str, enum=BOOKS, required=True), MOMENT, KNOWN],
+        parameters=[OpenApiParameter("book", str, enum=BOOKS), MOMENT, KNOWN],
         responses=TrialBalanceAnswer,
     )
     def get(self, request: Request) -> Response:
-        book = request.query_params.get("book", "")
-        if book not in BOOKS:
+        book = request.query_params.get("book")
+        if book is not None and book not in BOOKS:
             raise serializers.ValidationError({"book": f"one of {', '.join(BOOKS)}"})
         trial = queries.trial_balance(
             book=book,
@@ -205,6 +205,7 @@ class TrialBalanceView(APIView):
             {
                 "account": line.account,
                 "type": line.type,
+                "book": line.book,
                 "asset": line.asset.code,
                 "amount": line.asset.text(line.units),
             }

@@ -235,7 +235,10 @@ def test_the_trial_balance_is_zero_in_every_asset(as_app: None, chart: Chart, cl
     assert trial["totals"] == [{"asset": "USD", "amount": "0.000000"}]
     before = client.get("/api/v1/ledger/trial-balance", query="book=PAPER&as_of=2026-11-20T11:59:59Z").json()
     assert before["lines"] == []
-    assert client.get("/api/v1/ledger/trial-balance").status_code == 422
+    every = client.get("/api/v1/ledger/trial-balance").json()
+    assert every["lines"] == trial["lines"]
+    assert {line["book"] for line in every["lines"]} == {"PAPER"}
+    assert client.get("/api/v1/ledger/trial-balance", query="book=MINE").status_code == 422
 
 
 def test_nav_history_is_told_in_the_accounts_currency(chart: Chart, client: KeyClient) -> None:
