@@ -259,10 +259,9 @@ def test_the_venues_own_deals_are_told_to_whoever_listens(gateway: PaperGateway)
         told: list[dict[str, Any]] = []
 
         def is_told() -> bool:
-            """Open until the subscription has arrived; then the stop of one of them is hit."""
-            if not told:
-                bid = Decimal(accepted(trade(wire, login, order()))["price"]) - 10
-                trade(wire, login, order(sl=str(bid - 3)))
+            """Open one more with a near stop, which the next ticks hit, and listen."""
+            bid = Decimal(accepted(trade(wire, login, order()))["price"]) - 10
+            trade(wire, login, order(sl=str(bid - 3)))  # refused when the market has fallen that far meanwhile
             while socket.poll(200):
                 told.append(json.loads(socket.recv_multipart()[1])["deal"])
                 if told[-1]["reason"] == "SL":
