@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 from celery import shared_task
 
 from crs.kernel import clock, work
 from strategies import queries
-from strategies.operations import sessions, slices
+from strategies.operations import sessions, slices, succession
 
 
 @shared_task(name=sessions.TRADE_TASK)
 def trade_group(group_id: int) -> None:
     """Trade one slice of a session; whoever finds the group held leaves it."""
-    slices.trade(group_id=group_id, holder=f"{socket.gethostname()}:{os.getpid()}", now=clock.now)
+    slices.trade(group_id=group_id, holder=succession.holder(), now=clock.now)
 
 
 @shared_task(name="strategies.ring_groups")

@@ -18,6 +18,8 @@ from django.db.models import Func, Q
 from crs.kernel.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
 
 # ENGINE.md 3: renewed each second, found by the sweep within one more: take-over 7 s at most, 15 s are required.
@@ -110,6 +112,20 @@ def finish(lease: Lease, **columns: object) -> None:
 def give_up(lease: Lease, *, wait: timedelta, **columns: object) -> None:
     """Let go without success; the row is due again after `wait`. The attempt stays counted. Raises `FenceLost`."""
     _write(lease, {**columns, "lease_until": None, "holder": "", "not_before": DatabaseClock() + wait})
+
+
+def end_leases(model: type[Claimable], *, is_dead: Callable[[str], bool]) -> list[int]:
+    """End the leases of holders who are certainly dead, instead of waiting for them to lapse; returns the rows' ids.
+
+    The fence stops a holder who was buried alive: whoever claims next raises it.
+    """
+    held = model._default_manager.filter(lease_until__gt=DatabaseClock()).values_list("pk", "holder", "fence")
+    return [
+        row
+        for row, holder, fence in held
+        if is_dead(holder)
+        and model._default_manager.filter(pk=row, holder=holder, fence=fence).update(lease_until=None, holder="")
+    ]
 
 
 def ring(task: str, id: int | None = None) -> None:  # noqa: A002 — a row's id

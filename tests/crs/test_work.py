@@ -143,3 +143,15 @@ def test_a_doorbell_rings_at_commit_and_not_after_a_rollback(errand: Errand) -> 
             work.ring("strategies.trade_group", 2)
         heard = [json.loads(note.payload) for note in listener.notifies(timeout=5, stop_after=1)]
     assert heard == [{"task": "strategies.trade_group", "id": 2}]
+
+
+def test_the_lease_of_a_dead_holder_ends_and_his_fence_with_the_next_claim(errand: Errand) -> None:
+    buried = must_claim(errand, holder="dead")
+    assert work.end_leases(Errand, is_dead=lambda holder: holder == "alive") == []
+    assert claim(errand) is None
+    assert work.end_leases(Errand, is_dead=lambda holder: holder == "dead") == [errand.pk]
+    successor = must_claim(errand)
+    assert successor.fence == buried.fence + 1
+    with pytest.raises(FenceLost):
+        work.finish(buried, result="too late")
+    work.finish(successor, result="in time")
