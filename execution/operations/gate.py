@@ -188,9 +188,10 @@ def _keep(proposal: Proposal, facts: Facts, decision: Decision, *, account: Acco
 
 
 def _parts(proposal: Proposal, account: Account) -> list[tuple[str, int]]:
-    """Return (position, lots) of each order: a reduction closes the opposite positions, oldest first.
+    """Return (position, lots) of each order: a reduction closes the strategy's own opposite positions, oldest first.
 
-    What our copy does not know is left to the venue: a named position as it was asked, otherwise one reduce-only order.
+    A position that is named is closed whosever it is. What our copy does not know is left to the venue: a named
+    position as it was asked, otherwise one reduce-only order.
     """
     wish = proposal.wish
     if not wish.reduce_only:
@@ -198,7 +199,7 @@ def _parts(proposal: Proposal, account: Account) -> list[tuple[str, int]]:
     parts, left = [], wish.quantity
     for position in queries.open_positions(account.id, wish.symbol):
         is_meant = position.position_id == proposal.position_id or (
-            not proposal.position_id and position.lots * wish.sign < 0
+            not proposal.position_id and position.strategy == wish.strategy and position.lots * wish.sign < 0
         )
         if is_meant and left:
             parts.append((position.position_id, min(left, abs(position.lots))))

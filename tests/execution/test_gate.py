@@ -132,13 +132,15 @@ def test_closing_is_possible_under_every_halt(account: Account, scope: Any, posi
     assert _decide(account, reduce_only=True, side="SELL", position_id="7").result == "ALLOWED"
 
 
-def test_a_reduction_closes_the_opposite_positions_oldest_first(account: Account) -> None:
-    for number, lots in enumerate((LOT, LOT, -LOT), start=1):
+def test_a_reduction_closes_its_own_opposite_positions_oldest_first(account: Account) -> None:
+    """Also beside positions of another strategy on the same account, which it never touches unless it names one."""
+    whose = {1: "another"}
+    for number, lots in enumerate((LOT, LOT, LOT, -LOT), start=1):
         Position.objects.create(
             account=account,
             position_id=str(number),
             symbol="BTCUSD.s",
-            strategy="pulse",
+            strategy=whose.get(number, "pulse"),
             responsible="alice",
             lots=lots,
             opened_at=NOON + timedelta(seconds=number),
@@ -147,7 +149,9 @@ def test_a_reduction_closes_the_opposite_positions_oldest_first(account: Account
         proposal(account, reduce_only=True, side="SELL", quantity=LOT + LOT // 2), actor=ALICE, at=NOON
     )
     made = [Order.objects.get(id=order_id) for order_id in decided.orders]
-    assert [(order.position_id, order.quantity) for order in made] == [("1", LOT), ("2", LOT // 2)]
+    assert [(order.position_id, order.quantity) for order in made] == [("2", LOT), ("3", LOT // 2)]
+    named = _decide(account, reduce_only=True, side="SELL", quantity=LOT, position_id="1")
+    assert named.orders.get().position_id == "1"
 
 
 def test_an_unknown_order_refuses_new_risk_on_its_symbol_only(account: Account) -> None:
