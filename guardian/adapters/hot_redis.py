@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import redis
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from guardian.rules.ticks import Tick
+
+logger = logging.getLogger(__name__)
 
 ENTRIES_MAX = 100_000  # per account; at 510 ticks a second more than three minutes
 KEPT_AFTER_S = 3_600  # of an account that nobody trades any more
@@ -78,6 +81,13 @@ class TickReader:
             socket_connect_timeout=TIMEOUT_S,
             retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
         )
+
+    async def connect(self) -> None:
+        """Connect now, so that the first read finds the way open; whoever cannot, will try again when he reads."""
+        try:
+            await self._redis.ping()
+        except redis.RedisError as error:
+            logger.warning("the hot tier does not answer: %s", type(error).__name__)
 
     async def read(self, cursor: str, *, wait_ms: int, count: int = 500) -> list[tuple[str, Tick]]:
         """Return the entries after `cursor`, oldest first, waiting up to `wait_ms` for the first one.

@@ -11,6 +11,7 @@ from crs.kernel.refusal import Refusal
 from execution import queries as execution_queries
 from execution.adapters import gateway_mt5
 from execution.operations import booking
+from execution.rules.facts import Live
 from guardian.adapters import gateway_records
 from guardian.rules import calendar
 from strategies import telemetry
@@ -62,6 +63,8 @@ class Carrier:
             Tag.MT5_FILLED if is_filled else Tag.MT5_REJECTED,
             f"{ready.symbol} order {order_id} {recorded.state} {recorded.code}".rstrip(),
         )
+        if is_filled:
+            telemetry.say(ready.symbol, f"Trade executed, order {order_id}")
         self.at_venue = None  # what was seen before is no longer so
         await self.refresh(trading)
 
@@ -70,7 +73,7 @@ class Carrier:
         seat = self.desk.seats[name]
         for position, attempt in await self.turns.outside(lambda: self._closable(name)):
             last = trading.last.get(name)
-            live = trading.live(seat, trading.state.symbols[name], last) if last else None
+            live = trading.live(seat, trading.state.symbols[name], last) if last else Live()
             decided = await self.turns.outside(
                 lambda position=position, attempt=attempt, live=live: ordering.leave(  # type: ignore[misc]  # bound now
                     self.desk, seat, position, key=f"{position.position_id}:{key}:{attempt}", live=live, at=self.now()

@@ -107,6 +107,14 @@ def end(lease: Lease, desk: TradingDesk, state: GroupState, *, wire: BlockingWir
         saving.count(desk, state)
         report = _report(desk, state, outcome, mark, equity=figures.equity, venue_flows=flows, at=at)
         _keep(lease, desk, state, report, venue_at=figures.venue_at, at=at)
+    _say(report, session)
+
+
+def _say(report: Report, session: Session) -> None:
+    for name, row in report["symbols"].items():
+        telemetry.say(Tag.SYMBOL_COMPLETE, f"{name} trades={row['trades']}, pnl=${row['pnl']}")
+    if not report["halted"]:
+        telemetry.say(Tag.CIRCUIT_BREAKER, f"session {session.pk} risk check passed, pnl=${report['total_pnl']}")
     telemetry.say(Tag.SHUTDOWN, f"session {session.pk} {session.state}, total {report['total_pnl']}")
 
 

@@ -6,22 +6,24 @@ whatever needs the database runs between two turns (`turns.Turns`). It owns no t
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from crs.kernel import work
 from crs.kernel.work import FenceLost
 from execution import queries as execution_queries
+from guardian import queries as guardian_queries
 from guardian.adapters import gateway_mt5
 from strategies import telemetry
 from strategies.models import Session, SymbolGroup
 from strategies.operations import desk as desks
 from strategies.operations import ending, marking, opening, saving, sessions
 from strategies.operations.carrying import Carrier
-from strategies.operations.trading import HAND_OVER_WAIT, Trading
+from strategies.operations.trading import HAND_OVER_WAIT, Start, Trading
 from strategies.operations.turns import Turns
+from strategies.rules import lifecycle
 from strategies.rules import state as states
 from strategies.telemetry import Tag
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from crs.kernel.work import Lease
     from strategies.operations.desk import TradingDesk
-    from strategies.rules.state import GroupState
 
 logger = logging.getLogger(__name__)
 
@@ -48,94 +49,126 @@ RETRY_MAX_S: Final = 5
 def trade(*, group_id: int, holder: str, now: Callable[[], datetime]) -> bool:
     """Do one slice of a group's session and return whether there was anything to do.
 
-    1. Claim the group; while a predecessor hands over, wait for it; held by anybody else, leave.
+    1. Claim the group; held by somebody who is not about to let go, leave.
     2. Open the session at the venue if nobody has.
-    3. Trade for at most `SLICE`, or until the session is closed and flat.
-    4. Finish under the fence: cursor, state and lease in one statement, the doorbell with it; or end the session.
+    3. Get everything ready; while a predecessor hands over, claim as soon as he lets go.
+    4. Trade for at most `SLICE`, or until the session is closed and flat.
+    5. Finish under the fence: cursor, state and lease in one statement; or end the session.
 
     A lost fence is no error: somebody else has gone on, and what was done late is undone.
     """
-    began = now()
-    lease = _claimed(group_id, holder=holder, now=now)
-    if lease is None:
-        return False
-    try:
-        # The wait for the predecessor counts: the worker's own time limit runs from the start of the task.
-        _slice(lease, now=now, until=min(now() + SLICE - MARGIN, began + TASK - MARGIN))
-    except FenceLost as lost:
-        logger.warning("%s: %s", holder, lost)
-    except Exception as error:  # whatever it was: let go, count it, and let another try
-        logger.exception("a slice of group %d failed", group_id)
-        _give_up(lease, error, at=now())
-    return True
+    return Slice(group_id, holder=holder, now=now).do()
 
 
-def _claimed(group_id: int, *, holder: str, now: Callable[[], datetime]) -> Lease | None:
-    until = now() + HAND_OVER_WAIT
-    while True:
-        lease = work.claim(SymbolGroup, id=group_id, holder=holder)
-        if lease is not None or now() >= until or not saving.is_handing_over(group_id):
-            return lease
-        time.sleep(POLL_S)
+class Slice:
+    """One slice, from its claim to its finish."""
 
+    def __init__(self, group_id: int, *, holder: str, now: Callable[[], datetime]) -> None:
+        self.group_id, self.holder, self.now = group_id, holder, now
+        self.began = now()
+        self.lease: Lease | None = None
+        self.turns = Turns()
 
-def _slice(lease: Lease, *, now: Callable[[], datetime], until: datetime) -> None:
-    group = SymbolGroup.objects.select_related(
-        "session__desk", "session__account__venue", "session__account__desk"
-    ).get(pk=lease.id)
-    session = group.session
-    if group.is_done:
-        work.finish(lease)
-        return
-    if session.state == "OPENING":
-        if session.stop_requested_at is not None and session.account_id is None:
-            ending.abandon(lease, session, error="", at=now())
+    def do(self) -> bool:
+        """Do the slice and return whether the group was ours."""
+        try:
+            # Asked twice: it may fall free between the two questions.
+            if not self._claim() and not saving.is_handing_over(self.group_id) and not self._claim():
+                return False
+            self._work()
+        except FenceLost as lost:
+            logger.warning("%s: %s", self.holder, lost)
+        except Exception as error:  # whatever it was: let go, count it, and let another try
+            logger.exception("a slice of group %d failed", self.group_id)
+            if self.lease is not None:
+                _give_up(self.lease, error, at=self.now())
+        finally:
+            self.turns.close()
+        return self.lease is not None
+
+    def _claim(self) -> bool:
+        self.lease = work.claim(SymbolGroup, id=self.group_id, holder=self.holder)
+        return self.lease is not None
+
+    def _work(self) -> None:
+        session = Session.objects.select_related("desk", "account__venue", "account__desk").get(group=self.group_id)
+        if self.lease is not None and session.state in lifecycle.SESSION.final:
+            work.finish(self.lease, is_done=True)
             return
+        if self.lease is not None and session.state == "OPENING" and not self._open(session, self.lease):
+            return
+        desk = desks.take(session)
+        ran = self.turns.run(self._trade(desk))
+        if ran is None:
+            return
+        assert self.lease is not None, "nobody trades without a lease"
+        if ran.is_flat:
+            with gateway_mt5.reading() as wire:
+                ending.end(self.lease, desk, ran.state, wire=wire, at=self.now())
+        else:
+            saving.finish(self.lease, ran.state, cursor=ran.cursor, at=self.now())
+
+    def _open(self, session: Session, lease: Lease) -> bool:
+        """Open the session at the venue; one that was stopped before it had an account ends here."""
+        if session.stop_requested_at is not None and session.account_id is None:
+            ending.abandon(lease, session, error="", at=self.now())
+            return False
         with gateway_mt5.reading() as wire:
-            opening.open_at_venue(session=session, plan=sessions.plan_of(session), wire=wire, at=now())
+            opening.open_at_venue(session=session, plan=sessions.plan_of(session), wire=wire, at=self.now())
         telemetry.say(Tag.INIT, f"session {session.pk} on {session.account}, limit {session.max_loss_units}")
-    desk = desks.take(session)
-    state = states.group(group.state, desk.seats)
-    is_flat, cursor = _traded(lease, desk, state, cursor=group.cursor, now=now, until=until)
-    if is_flat:
-        with gateway_mt5.reading() as wire:
-            ending.end(lease, desk, state, wire=wire, at=now())
-    else:
-        saving.finish(lease, state, cursor=cursor, at=now())
+        telemetry.say(Tag.CONCURRENT, f"session {session.pk}: one loop, a coroutine for each symbol")
+        return True
+
+    async def _trade(self, desk: TradingDesk) -> Trading | None:
+        """Stand ready, take the lease if it is not ours yet, and run the loop; None when it never became ours."""
+        account_id = desk.account.pk
+        identity = await self.turns.outside(lambda: execution_queries.identity_facts(desk.account))
+        history_from = await self.turns.outside(lambda: execution_queries.history_start(account_id))
+        reader = guardian_queries.hot_ticks(desk.account.code)
+        try:
+            async with gateway_mt5.Wire(gateway_mt5.configured()) as wire:
+                await reader.connect()
+                if not await self._is_ours() or self.lease is None:
+                    return None
+                start = await self.turns.outside(lambda: _load(self.group_id, desk))
+                trading = Trading(
+                    turns=self.turns,
+                    lease=self.lease,
+                    desk=desk,
+                    start=start,
+                    carrier=Carrier(desk, self.turns, wire, history_from=history_from, now=self.now),
+                    reader=reader,
+                    now=self.now,
+                    # The wait for the predecessor counts: the worker's own time limit runs from the task's start.
+                    until=min(self.now() + SLICE - MARGIN, self.began + TASK - MARGIN),
+                )
+                trading.identity = identity
+                await trading.run()
+                return trading
+        finally:
+            await reader.close()
+
+    async def _is_ours(self) -> bool:
+        until = self.now() + HAND_OVER_WAIT
+        while self.lease is None and self.now() < until:
+            if await self.turns.outside(self._claim):
+                break
+            if not await self.turns.outside(lambda: saving.is_handing_over(self.group_id)):
+                return await self.turns.outside(self._claim)
+            await asyncio.sleep(POLL_S)
+        return self.lease is not None
 
 
-def _traded(
-    lease: Lease, desk: TradingDesk, state: GroupState, *, cursor: str, now: Callable[[], datetime], until: datetime
-) -> tuple[bool, str]:
-    """Run the loop of one slice; returns whether the session is closed and flat, and the new cursor."""
-    turns = Turns()
-    books = marking.read(desk.account.pk, desk.account.currency)
-
-    async def main() -> tuple[bool, str]:
-        async with gateway_mt5.Wire(gateway_mt5.configured()) as wire:
-            trading = Trading(
-                turns=turns,
-                lease=lease,
-                desk=desk,
-                state=state,
-                cursor=cursor,
-                books=books,
-                carrier=Carrier(desk, turns, wire, history_from=history_from, now=now),
-                now=now,
-                until=until,
-            )
-            trading.identity = identity
-            if desk.session.state == "CLOSING":
-                trading.stop_reason = desk.session.halt_reason
-            await trading.run()
-            return trading.is_flat, trading.cursor
-
-    identity = execution_queries.identity_facts(desk.account)
-    history_from = execution_queries.history_start(desk.account.pk)
-    try:
-        return turns.run(main())
-    finally:
-        turns.close()
+def _load(group_id: int, desk: TradingDesk) -> Start:
+    """Return where the last slice stopped. Its session may be closing since the desk was taken."""
+    group = SymbolGroup.objects.select_related("session").get(pk=group_id)
+    session = desk.session
+    session.state, session.halt_reason = group.session.state, group.session.halt_reason
+    return Start(
+        cursor=group.cursor,
+        state=states.group(group.state, desk.seats),
+        books=marking.read(desk.account.pk, desk.account.currency),
+    )
 
 
 def _give_up(lease: Lease, error: Exception, *, at: datetime) -> None:

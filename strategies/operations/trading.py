@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,6 @@ from crs.kernel.refusal import Refusal
 from execution.rules import bounds, copies, gate
 from execution.rules.facts import Facts, Identity, Live, Loss, Market, Orders
 from execution.rules.facts import Tick as GateTick
-from guardian import queries as guardian_queries
 from guardian.adapters.hot_redis import HotTierLost
 from guardian.rules import calendar
 from guardian.rules.ticks import microseconds
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from approvals.rules.halts import Halts
     from crs.kernel.work import Lease
     from execution.rules.gate import Decision
+    from guardian.adapters.hot_redis import TickReader
     from guardian.rules.ticks import Tick
     from strategies.operations.carrying import Carrier
     from strategies.operations.desk import Seat, TradingDesk
@@ -57,6 +58,15 @@ HAND_OVER_WAIT: Final = timedelta(milliseconds=900)
 CLOSING_SOON: Final = timedelta(hours=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the last slice stopped, and what the book says now."""
+
+    cursor: str
+    state: GroupState
+    books: marking.Books
+
+
 class Trading:
     """One slice of one session at work. `end` says when it is over; `closing` why the session has to end, "" if not."""
 
@@ -66,18 +76,21 @@ class Trading:
         turns: Turns,
         lease: Lease,
         desk: TradingDesk,
-        state: GroupState,
-        cursor: str,
-        books: marking.Books,
+        start: Start,
         carrier: Carrier,
+        reader: TickReader,
         now: Callable[[], datetime],
         until: datetime,
     ) -> None:
-        self.turns, self.lease, self.desk, self.state, self.cursor = turns, lease, desk, state, cursor
-        self.books, self.carrier, self.now, self.until = books, carrier, now, until
+        self.turns, self.lease, self.desk = turns, lease, desk
+        self.cursor, self.state, self.books = start.cursor, start.state, start.books
+        self.carrier, self.reader, self.now, self.until = carrier, reader, now, until
         self.watch = approvals_queries.watch()
         self.identity: Identity | None = None
-        self.stop_reason: str | None = None  # "" for a plain end, otherwise why it was halted
+        # "" for a plain end, otherwise why it was halted; None while it goes on.
+        self.stop_reason: str | None = desk.session.halt_reason if desk.session.state == "CLOSING" else None
+        assert desk.session.started_at is not None, "a running session has started"
+        self._started_us = microseconds(desk.session.started_at)
         self.last: dict[str, Tick] = {}
         self._queues: dict[str, asyncio.Queue[Tick]] = {name: asyncio.Queue() for name in desk.seats}
         self._acting: dict[str, asyncio.Task[None]] = {}
@@ -116,25 +129,21 @@ class Trading:
     # ── Ticks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
     async def _feed(self) -> None:
         """Hand every tick to its symbol, in the order of the stream; the cursor moves when all of them are handled."""
-        reader = guardian_queries.hot_ticks(self.desk.account.code)
-        try:
-            while not self._over.is_set():
-                try:
-                    entries = await reader.read(self.cursor, wait_ms=READ_MS)
-                except HotTierLost as lost:
-                    logger.warning("%s", lost)
-                    await asyncio.sleep(STEP_S)
-                    continue
-                if self._over.is_set():
-                    return  # nobody handles them any more: the successor reads them again
-                for _, tick in entries:
-                    if tick.symbol in self._queues:
-                        self._queues[tick.symbol].put_nowait(tick)
-                await asyncio.gather(*(queue.join() for queue in self._queues.values()))
-                if entries:
-                    self.cursor = entries[-1][0]
-        finally:
-            await reader.close()
+        while not self._over.is_set():
+            try:
+                entries = await self.reader.read(self.cursor, wait_ms=READ_MS)
+            except HotTierLost as lost:
+                logger.warning("%s", lost)
+                await asyncio.sleep(STEP_S)
+                continue
+            if self._over.is_set():
+                return  # nobody handles them any more: the successor reads them again
+            for _, tick in entries:
+                if tick.symbol in self._queues:
+                    self._queues[tick.symbol].put_nowait(tick)
+            await asyncio.gather(*(queue.join() for queue in self._queues.values()))
+            if entries:
+                self.cursor = entries[-1][0]
 
     async def _watch(self, name: str) -> None:
         """Handle every tick of one symbol; a failure is counted, and too many in a row stop the symbol."""
@@ -166,7 +175,8 @@ class Trading:
 
         at = self.now()
         decision = gate.decide_before_signal(self._facts(seat, held, tick, at=at))
-        held.lagged(microseconds(self.now()) - tick.received_ns // 1000)
+        if tick.received_ns // 1000 >= self._started_us:
+            held.lagged(microseconds(self.now()) - tick.received_ns // 1000)
         if wish is not None:
             held.signals += 1
         if not calendar.is_open(seat.row.sessions, tick.venue_at + CLOSING_SOON):

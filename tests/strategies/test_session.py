@@ -1,0 +1,161 @@
+"""A session from its first row to its report: real gateway, real Valkey, real PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db.models import F
+
+from approvals.models import Mode
+from approvals.operations import killswitch
+from approvals.rules.scope import Scope
+from crs.kernel import clock, work
+from crs.kernel.actor import machine
+from execution.models import Fill, Order
+from ledger.models import NavMark
+from strategies.models import Session, SymbolGroup, SymbolRun
+from strategies.operations import sessions
+from strategies.operations.sessions import SessionOver, SessionsFull
+from tests.strategies import stage
+
+if TYPE_CHECKING:
+    from tests.support.paper_gateway import PaperGateway
+
+pytestmark = pytest.mark.scenario
+QUICK = {"duration_seconds": 6, "speed": 18_000}
+# guardian.md 18: start, concurrency, trades, heartbeats, risk check, completion.
+EVIDENCE = ("INIT", "CONCURRENT", "BTCUSD.s", "ZMQ_HEARTBEAT", "CIRCUIT_BREAKER", "SHUTDOWN")
+# As many ticks in a venue hour as at the usual speed.
+CRASH = {"start": "2017-12-20T00:00:00Z", "speed": 18_000, "ticks_per_second": 40}
+
+
+def test_a_session_trades_ends_flat_and_three_figures_are_equal(
+    gateway: PaperGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Goal: fills, ledger and venue agree to the cent. Method: each figure is made its own way."""
+    caplog.set_level("INFO", logger="crs.session")
+    report = stage.play(stage.start(symbols=stage.ALL, **QUICK))
+
+    assert report["total_pnl"] == report["ledger_nav_change"] == report["gateway_equity_change"]
+    assert report["reconciled"]
+    assert not report["halted"]
+    assert report["slots_concurrent"] == report["slots_total"] == 1
+    assert all(row["trades"] and row["heartbeats"] and not row["errors"] for row in report["symbols"].values())
+    assert report["trades_executed"] == sum(row["trades"] for row in report["symbols"].values())  # P30
+    assert report["symbols"]["XAUUSD.s"]["synthetic"]
+    assert NavMark.objects.count() >= 2
+    said = {found[1] for record in caplog.records if (found := re.match(r"\[([\w.]+)\]", record.getMessage()))}
+    assert set(EVIDENCE) <= said
+
+
+def test_a_loss_halts_its_own_session_while_it_runs_and_no_other(gateway: PaperGateway) -> None:
+    """Goal: the limit trips during the run (P04). Method: 20 December with a small limit, beside one that may lose."""
+    small = stage.start(symbols=["BTCUSD.s"], max_loss=2, duration_seconds=10, **CRASH)
+    other = stage.start(symbols=["BTCUSD.s", "ETHUSD.s"], **QUICK)
+    reports = stage.play_together(small, other)
+
+    halted, fine = reports[small.pk], reports[other.pk]
+    assert (halted["halted"], halted["halt_reason"]) == (True, "SESSION_LOSS")
+    assert float(halted["duration_s"]) < 10
+    assert halted["reconciled"]
+    assert not fine["halted"]
+    assert fine["reconciled"]
+    account = Session.objects.get(pk=small.pk).account
+    assert account is not None
+    assert list(Mode.objects.values_list("scope_type", "scope_id", "mode")) == [
+        ("ACCOUNT", account.code, "FORCE_CLOSE")
+    ]
+
+
+def test_the_same_limit_never_halts_a_session_that_wins(gateway: PaperGateway) -> None:
+    """P01, P02: a profit trips nothing."""
+    winning = {**CRASH, "start": "2017-12-06T00:00:00Z", "duration_seconds": 6}
+    report = stage.play(stage.start(symbols=["BTCUSD.s"], max_loss=2, **winning))
+    assert not report["halted"], report
+
+
+def test_a_killed_worker_is_taken_over_and_nothing_is_ordered_twice(gateway: PaperGateway) -> None:
+    """Goal: kill -9 loses and doubles nothing. Method: a process of its own dies after its first fill."""
+    session = stage.start(symbols=["BTCUSD.s", "ETHUSD.s"], duration_seconds=14, speed=18_000)
+    dying = stage.worker(session, gateway)
+    stage.eventually(Fill.objects.exists)
+    dying.kill()
+    dying.wait()
+    killed_at = clock.now()
+
+    stage.eventually(lambda: stage.trade(session), within_s=15)
+    assert clock.now() - killed_at < timedelta(seconds=15)
+    report = stage.play(session)
+    assert report["reconciled"], report
+    keys = list(Order.objects.values_list("intent__key", flat=True))
+    assert len(keys) == len(set(keys))
+
+
+def test_a_slice_that_lost_its_fence_writes_nothing(gateway: PaperGateway) -> None:
+    """A frozen worker wakes up late: somebody else has claimed the group since."""
+    session = stage.start(symbols=["BTCUSD.s"], **QUICK)
+    with stage.beside(lambda: stage.trade(session, holder="late")):
+        stage.eventually(lambda: SymbolRun.objects.filter(ticks__gt=0).exists())
+        SymbolGroup.objects.update(fence=F("fence") + 1)
+        before = SymbolGroup.objects.get()
+    after = SymbolGroup.objects.get()
+    assert (after.cursor, after.state, after.slices) == (before.cursor, before.state, 0)
+    SymbolGroup.objects.update(lease_until=None)
+    assert stage.play(session)["reconciled"]
+
+
+def test_a_kill_switch_with_close_ends_the_session_flat(gateway: PaperGateway) -> None:
+    session = stage.start(symbols=["BTCUSD.s"], duration_seconds=0, speed=18_000)
+    with stage.beside(lambda: stage.play(session)):
+        stage.eventually(Fill.objects.exists)
+        killswitch.engage(
+            scope=Scope("SYMBOL", "BTCUSD.s"), positions="CLOSE", reason="drill", actor=machine("test"), at=clock.now()
+        )
+    session.refresh_from_db()
+    assert (session.state, session.halt_reason) == ("HALTED", "KILL_SWITCH")
+    assert session.report is not None
+    assert session.report["reconciled"]
+
+
+def test_a_session_that_is_asked_to_stop_ends_at_once_and_reports(gateway: PaperGateway) -> None:
+    session = stage.start(symbols=["BTCUSD.s"], duration_seconds=0, speed=18_000)
+    with stage.beside(lambda: stage.play(session)):
+        stage.eventually(lambda: SymbolRun.objects.filter(ticks__gt=0).exists())
+        sessions.request_stop(session_id=session.pk, at=clock.now())
+    session.refresh_from_db()
+    assert session.state == "ENDED"
+    with pytest.raises(SessionOver):
+        sessions.request_stop(session_id=session.pk, at=clock.now())
+
+
+def test_a_gateway_that_cannot_be_reached_is_one_clear_error(gateway: PaperGateway) -> None:
+    gateway.kill()
+    session = stage.start(symbols=["BTCUSD.s"], **QUICK)
+    work_row = session.group
+    for _ in range(3):
+        SymbolGroup.objects.update(not_before=None)
+        assert stage.trade(session)
+    session.refresh_from_db()
+    assert session.state == "FAILED"
+    assert session.error.startswith("GATEWAY_UNREACHABLE")
+    assert work.claim(SymbolGroup, id=work_row.pk, holder="anybody") is not None  # nobody holds it any more
+
+
+def test_bad_data_fail_the_session_at_the_first_try(gateway: PaperGateway) -> None:
+    session = stage.start(symbols=["BTCUSD.s"], data="no-such-folder", **QUICK)
+    assert stage.trade(session)
+    session.refresh_from_db()
+    assert (session.state, session.error.partition(":")[0]) == ("FAILED", "GATEWAY_REJECTED")
+
+
+@pytest.mark.django_db
+def test_one_session_more_than_the_machine_serves_is_refused(settings: pytest.FixtureRequest) -> None:
+    settings.SESSIONS_MAX = 2  # type: ignore[attr-defined]  # pytest-django's settings
+    stage.start()
+    stage.start()
+    with pytest.raises(SessionsFull, match="serves 2"):
+        stage.start()
+    assert Session.objects.count() == 2
