@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.types.json import Jsonb
 
 from approvals.rules import halts as rules
-from approvals.rules.scope import KINDS, Scope
+from approvals.rules.scope import ID, KINDS, Scope
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from crs.kernel.actor import Actor
 
 SCOPE_TYPES = [(kind, kind) for kind in KINDS]
+# An id that no Scope can hold would blind every copy of the halts.
+ID_IS_READABLE = Q(scope_id__regex=rf"^({ID.pattern})?$")
 GLOBAL_HAS_NO_ID = Q(scope_type="GLOBAL", scope_id="") | (~Q(scope_type="GLOBAL") & ~Q(scope_id=""))
 
 
@@ -93,6 +95,7 @@ class KillSwitch(models.Model):
         constraints = [
             models.UniqueConstraint(F("scope_type"), Lower("scope_id"), name="killswitch_scope_once"),
             models.CheckConstraint(condition=GLOBAL_HAS_NO_ID, name="killswitch_global_has_no_id"),
+            models.CheckConstraint(condition=ID_IS_READABLE, name="killswitch_id_is_readable"),
             models.CheckConstraint(condition=Q(scope_type__in=KINDS), name="killswitch_scope_known"),
             models.CheckConstraint(condition=Q(state__in=HaltState.values), name="killswitch_state_known"),
             models.CheckConstraint(condition=Q(positions__in=Positions.values), name="killswitch_positions_known"),
@@ -209,6 +212,7 @@ class Mode(models.Model):
         constraints = [
             models.UniqueConstraint(F("scope_type"), Lower("scope_id"), name="mode_scope_once"),
             models.CheckConstraint(condition=GLOBAL_HAS_NO_ID, name="mode_global_has_no_id"),
+            models.CheckConstraint(condition=ID_IS_READABLE, name="mode_id_is_readable"),
             models.CheckConstraint(condition=Q(scope_type__in=KINDS), name="mode_scope_known"),
             models.CheckConstraint(condition=Q(mode__in=ModeName.values), name="mode_known"),
             models.CheckConstraint(condition=~Q(reason=""), name="mode_has_a_reason"),

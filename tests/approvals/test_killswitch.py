@@ -304,6 +304,9 @@ def test_with_the_rights_of_the_application_a_halt_lives_its_whole_life(alice: A
 def test_the_application_engages_and_notes_through_the_functions_only() -> None:
     with login("crs_app") as raw:
         raw.execute("SELECT approvals.engage('GLOBAL', '', 'KEEP', 'x', '{}', 'machine:me', now())")
+        for kind, scope_id in (("MOON", "1"), ("SYMBOL", "a b"), ("SYMBOL", ""), ("GLOBAL", "1")):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                raw.execute("SELECT approvals.engage(%s, %s, 'KEEP', 'x', '{}', 'machine:me', now())", [kind, scope_id])
         with pytest.raises(psycopg.Error):
             raw.execute("SELECT approvals.note_halt('GLOBAL', '', 'RELEASE', 'me', '', NULL, NULL, now())")
         with pytest.raises(psycopg.Error):
