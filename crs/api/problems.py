@@ -29,7 +29,6 @@ CODES: Mapping[type[exceptions.APIException], tuple[str, str]] = {
     exceptions.MethodNotAllowed: ("METHOD_NOT_ALLOWED", "This address does not take that method"),
     exceptions.NotAcceptable: ("NOT_ACCEPTABLE", "Only JSON is spoken here"),
     exceptions.UnsupportedMediaType: ("UNSUPPORTED_MEDIA_TYPE", "Only application/json is read here"),
-    exceptions.Throttled: ("THROTTLED", "Too many requests"),
 }
 
 
@@ -95,7 +94,7 @@ def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     if isinstance(error, Replayed):
         return error.response
     if isinstance(error, exceptions.APIException) and not _is_unauthenticated(error):
-        return _response(_of_framework(error), request, _headers(error))
+        return _response(_of_framework(error), request, {})
     return page(_refusal(error, request), request)
 
 
@@ -153,7 +152,7 @@ def _of_refusal(refusal: Refusal) -> dict[str, Any]:
 
 
 def _of_framework(error: exceptions.APIException) -> dict[str, Any]:
-    code, title = CODES.get(type(error), ("REFUSED", "Refused"))
+    code, title = CODES.get(type(error), (BadRequest.code, BadRequest.title))
     errors = [
         {"pointer": pointer, "code": str(detail.code or code).upper(), "detail": str(detail)}
         for pointer, detail in _flat(error.detail)
@@ -192,11 +191,6 @@ def _escaped(name: str) -> str:
 
 def _plain(value: object) -> Any:
     return value if value is None or isinstance(value, str | bool | int) else str(value)
-
-
-def _headers(error: exceptions.APIException) -> dict[str, str]:
-    wait = getattr(error, "wait", None)
-    return {"Retry-After": str(int(wait) + 1)} if wait else {}
 
 
 def _response(body: dict[str, Any], request: object, headers: Mapping[str, str]) -> HttpResponse:

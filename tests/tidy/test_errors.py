@@ -6,6 +6,7 @@ import importlib
 import re
 from typing import TYPE_CHECKING
 
+from crs.api.problems import CODES
 from crs.kernel.refusal import Refusal
 from tests.tidy.source import python
 from tests.tidy.test_docs import rows
@@ -39,6 +40,11 @@ def test_every_code_is_in_the_catalogue_with_its_status() -> None:
         if (refusal.code, str(refusal.status)) not in listed
     }
     assert missing == set()
+
+
+def test_the_codes_of_the_framework_are_in_the_catalogue_too() -> None:
+    listed = {row[0].strip("`") for row in rows("ERRORS.md")}
+    assert {code for code, _ in CODES.values()} - listed == set()
 
 
 def test_one_code_has_one_status() -> None:
