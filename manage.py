@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Every command of CRS. `up`, `down` and `doctor` start before Django: on an empty folder it has no database yet."""
+"""Every command of CRS. `up`, `down` and `doctor` start before Django: on an empty folder it has no database yet.
+
+`session` brings a stack of its own where none runs.
+"""
 
 import os
 import sys
@@ -11,10 +14,20 @@ def main() -> int:
     if len(sys.argv) > 1 and sys.argv[1] in stack.COMMANDS:
         return stack.run(sys.argv[1:])
 
+    from crs.stack import once
+    from crs.stack.addresses import NoAddress
+
+    if sys.argv[1:2] == ["session"] and once.is_needed():
+        return once.main(["manage.py", *sys.argv[1:]])
+
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except NoAddress as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     return 0
 
 

@@ -48,6 +48,21 @@ def main(arguments: list[str]) -> int:
             shutil.rmtree(clean.sheltered(path), ignore_errors=True)
 
 
+def is_needed() -> bool:
+    """Tell whether there is nothing to run on: neither given addresses nor a supervisor that holds the state folder."""
+    addresses.read_dotenv()
+    if os.environ.get("DATABASE_URL"):
+        return False
+    folder = Folder(addresses.state_dir())
+    if not folder.path.exists():
+        return True
+    try:
+        with folder.held():
+            return True
+    except Held:
+        return False
+
+
 def start(site: Site, command: list[str]) -> subprocess.Popen[bytes]:
     """Start the command with the addresses of the stack in its environment; it talks to this terminal."""
     written = site.folder.read_json("stack.json")
