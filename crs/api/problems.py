@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -11,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
 
+from crs.kernel.evidence import instant
 from crs.kernel.refusal import Refusal
 from crs.kernel.rest import request_id
 
@@ -190,6 +192,11 @@ def _escaped(name: str) -> str:
 
 
 def _plain(value: object) -> Any:
+    """Return a fact as JSON that nobody can misread: figures that are not whole as text, moments as RFC 3339."""
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     return value if value is None or isinstance(value, str | bool | int) else str(value)
 
 
