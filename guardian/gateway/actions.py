@@ -76,6 +76,7 @@ def order_open(venue: Venue, request: Request, now: Now) -> dict[str, Any]:
         wish, key=request.idempotency_key, quotes=running.quotes, at=running.venue_time(now),
         split=_split(running, request.action),
     )  # fmt: skip
+    running.is_live = True  # from this moment on every tick counts, whoever listens
     venue.counters["orders_executed"] += 1
     return _executed(running, order)
 
