@@ -64,7 +64,8 @@ def carry_out(*, actor: Actor, at: datetime) -> Carried:
                 looked += 1
                 held = [row for row in wire.positions(account.login) if _is_closed(halts, account, row)]
                 cancelled += _cancel_resting(account, halts, wire=wire, actor=actor, at=at)
-                closed += sum(_close(account, row, actor=actor, at=at) for row in held)
+                venue_at = wire.account(account.login).venue_at if held else None
+                closed += sum(_close(account, row, venue_at=venue_at, actor=actor, at=at) for row in held)
                 left += len(held)
                 _catch_up(account, wire=wire, actor=actor, at=at)
     except (wires.GatewayUnreachable, wires.GatewaySilent, wires.GatewayKeyMissing, wires.GatewayRejected) as refusal:
@@ -98,9 +99,12 @@ def close_position(account: Account, row: VenuePosition, *, key: str, actor: Act
     return any(recorded is not None for recorded in sent)
 
 
-def _close(account: Account, row: VenuePosition, *, actor: Actor, at: datetime) -> bool:
+def _close(account: Account, row: VenuePosition, *, venue_at: datetime | None, actor: Actor, at: datetime) -> bool:
     if queries.is_closing(account.id, str(row.position_id)):
         return False
+    market = queries.market_facts(queries.symbol_row(account.id, row.symbol), venue_at)
+    if market is not None and not market.is_open:
+        return False  # the venue would refuse; when the market opens, it is closed at once
     # One try each few seconds: the key is the try, so that two workers of one second send one order.
     key = f"exit:{account.code}:{row.position_id}:{int(at.timestamp()) // RETRY_S}"
     return close_position(account, row, key=key, actor=actor, at=at)

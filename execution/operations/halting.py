@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from approvals import queries as approvals_queries
 from approvals.operations import killswitch
 from crs.kernel import clock
+from crs.kernel.evidence import instant
 from crs.kernel.refusal import Refusal
 from crs.kernel.stopwatch import Stopwatch
 from execution import queries
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from approvals.models import KillSwitch
     from approvals.operations.killswitch import Engaged
     from approvals.rules.halts import Halt, Positions
     from approvals.rules.scope import Scope
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 CALL_MS: Final = 3_000  # one call to one gateway; the others do not wait for it
 CLOSE_WITHIN: Final = timedelta(seconds=20)  # ENGINE.md 8: asked again, positions are zero after 20 s
 ANSWER_WITHIN: Final = timedelta(seconds=6)  # two calls to a gateway that does not answer
+CLOSE_PAUSE_MAX: Final = timedelta(seconds=30)
 PAUSE_MS: Final = 200  # between two rounds
 PARALLEL_MAX: Final = 32
 NS_PER_MS: Final = 1_000_000
@@ -53,7 +56,7 @@ class Step:
 
     def as_json(self) -> dict[str, Any]:
         """Return the step as it stands in the receipt."""
-        return {"name": self.name, "started_at": self.started_at, "ms": self.ms, "ok": self.ok, **self.facts}
+        return {"name": self.name, "started_at": instant(self.started_at), "ms": self.ms, "ok": self.ok, **self.facts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,7 @@ def carry_on(*, at: datetime) -> int:
     carried = 0
     latches = queries.latches(queries.gateway_id())
     for row in approvals_queries.kill_switches():
-        latch = latches.get(str(row.scope))
-        is_told = latch is not None and latch.epoch >= row.epoch and latch.state == row.state
-        if row.state == "SAFE" and (latch is None or is_told):
-            continue
-        if is_told and latch is not None and (row.positions == latch.positions == "KEEP" or latch.flat_at is not None):
+        if not _is_due(row, latches.get(str(row.scope)), at):
             continue
         call = _Call(str(row.scope), row.epoch, row.positions, row.reason, row.state)
         told = _round(call, queries.targets(row.scope))
@@ -160,6 +159,21 @@ def carry_on(*, at: datetime) -> int:
             _note(call, at=at, is_flat=not sum(one.left for one in told))
         carried += 1
     return carried
+
+
+def _is_due(row: KillSwitch, latch: GatewayLatch | None, at: datetime) -> bool:
+    """Return whether the gateway has to hear of this row now: it does not know it, or its CLOSE is not finished.
+
+    What cannot be closed for long (a market that is shut) is asked ever less often: after a tenth of its age, at most
+    every 30 s, since each try is a record on the gateway's disk.
+    """
+    if latch is None:
+        return row.state == "ENGAGED"
+    if latch.epoch < row.epoch or latch.state != row.state:
+        return True
+    if row.state == "SAFE" or latch.flat_at is not None or row.positions == latch.positions == "KEEP":
+        return latch.positions != row.positions and row.state == "ENGAGED"
+    return at - latch.told_at >= min(CLOSE_PAUSE_MAX, (at - row.engaged_at) / 10)
 
 
 @dataclass(frozen=True, slots=True)

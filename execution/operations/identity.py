@@ -38,11 +38,14 @@ def check(account: Account, found: Identity | None, *, actor: Actor, at: datetim
     actual = NOT_SERVED
     if found is not None:
         actual = f"{found.login} {found.server} {found.trade_mode} {found.margin_mode} {found.currency}"
+    before = AccountCheck.objects.filter(account=account).first()
     AccountCheck.objects.update_or_create(
         account=account, defaults={"expected": expected, "actual": actual, "checked_at": at}
     )
     if actual == expected:
         return True
+    if before is not None and before.actual == actual:
+        return False  # halted for this very answer already; what people released since, the gate still refuses
     killswitch.engage(
         scope=Scope("ACCOUNT", account.code),
         positions="KEEP",

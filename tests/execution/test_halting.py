@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from crs.kernel import clock
 from execution.models import AccountCheck, Fill, GatewayLatch, Order, Position
 from execution.operations import exits, halting, identity, orders, reconciling
 from guardian.adapters.gateway_mt5 import BlockingWire
+from guardian.models import Symbol
 from ledger import queries as ledger_queries
 from tests.execution.facts import LOT
 from tests.execution.venue import VenueDesk
@@ -227,3 +229,44 @@ def test_engaging_again_changes_nothing_and_a_person_may_release_only_with_anoth
     assert first.scope == again.scope
     with pytest.raises(killswitch.NotAtTheMachine):
         halting.release(scope=GLOBAL, reason="alone", actor=BOB, at=clock.now())
+
+
+def test_the_same_mismatch_is_latched_once(own_desk: VenueDesk) -> None:
+    for _ in range(3):
+        assert not identity.check(own_desk.account, None, actor=WORKER, at=clock.now())
+    events = approvals_queries.halt_events(Scope("ACCOUNT", own_desk.account.code))
+    assert [event.action for event in events] == ["ENGAGE"]
+
+
+def test_a_close_that_cannot_be_finished_is_asked_ever_less_often(own_desk: VenueDesk) -> None:
+    """A market that is shut for a weekend: neither a thousand records at the venue nor a forgotten position."""
+    at = clock.now()
+    killswitch.engage(scope=GLOBAL, positions="CLOSE", reason="drill", actor=WORKER, at=at)
+    epoch = approvals_queries.halts().epoch
+    GatewayLatch.objects.create(
+        gateway_id="PAPER", scope="GLOBAL", epoch=epoch, state="ENGAGED", positions="CLOSE", told_at=at
+    )
+    row = approvals_queries.kill_switch(GLOBAL)
+    latch = GatewayLatch.objects.get()
+    assert row is not None
+    day = at + timedelta(days=1)
+    latch.told_at = day
+    assert not halting._is_due(row, latch, day + timedelta(seconds=29))
+    assert halting._is_due(row, latch, day + timedelta(seconds=30))
+    latch.told_at = at + timedelta(seconds=5)
+    assert halting._is_due(row, latch, at + timedelta(seconds=6))
+    latch.flat_at = day
+    assert not halting._is_due(row, latch, day + timedelta(days=1))
+
+
+def test_an_exit_waits_for_a_market_that_is_shut_and_leaves_no_rows_behind(own_desk: VenueDesk) -> None:
+    own_desk.trade()
+    modes.set_mode(scope=GLOBAL, mode="FORCE_CLOSE", reason="drill", actor=WORKER, at=clock.now())
+    shut = {"timezone": "UTC", "always_open": False, "weekly": [{"opens": "SUN 00:00", "closes": "SUN 00:01"}]}
+    Symbol.objects.update(sessions=shut)
+    carried = exits.carry_out(actor=WORKER, at=clock.now())
+    assert (carried.closing, carried.left) == (0, 1)
+    assert not Order.objects.filter(reduce_only=True).exists()
+    Symbol.objects.update(sessions={**shut, "always_open": True})
+    assert exits.carry_out(actor=WORKER, at=clock.now()).closing == 1
+    assert own_desk.positions() == ()
