@@ -128,7 +128,7 @@ class Journal(models.Model):
                 literal([entry.account for entry in entries]),
                 [str(entry.kind) for entry in entries],
                 [str(entry.book) for entry in entries],
-                [entry.occurred_at for entry in entries],
+                "{" + ",".join(entry.occurred_at.isoformat() for entry in entries) + "}",
                 [entry.memo for entry in entries],
                 literal(["NULL" if entry.reverses is None else entry.reverses for entry in entries]),
                 *map(literal, (owners, numbers, accounts, assets, units)),

@@ -1,5 +1,6 @@
--- Why does a journal not stand? Asked only when it does not; raises the refusal with its numbers, never returns.
-CREATE FUNCTION ledger.journal_refused(number bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Why does a journal not stand? Asked only when it does not; raises the refusal with its numbers and never returns (its type
+-- is that of the bytes in whose place it is asked).
+CREATE FUNCTION ledger.journal_refused(number bigint) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
     journal public.ledger_journal;
     fault record;

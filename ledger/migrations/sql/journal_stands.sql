@@ -12,6 +12,7 @@ CREATE FUNCTION ledger.journal_stands() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     journal public.ledger_journal;
     of bigint; leg smallint; account bigint; asset int; units numeric; at timestamptz; desk bigint; book text;
+    low bigint; high bigint;
     number int := 0;
     first_asset int;
     is_mixed boolean := false;
@@ -63,39 +64,43 @@ BEGIN
                 substr(journal.actor, strpos(journal.actor, ':') + 1), 'ledger.journal.posted', 'ledger.journal',
                 journal.id, journal.desk_id, ledger.journal_body(journal, legs));
     ELSIF number < 0 THEN
-        PERFORM ledger.journal_refused(sum.journal_id)
+        PERFORM ledger.journal_refused(unbalanced.journal_id)
         FROM (SELECT posted.journal_id FROM posted
-              GROUP BY posted.journal_id, posted.asset_id HAVING sum(posted.units) <> 0 LIMIT 1) AS sum;
-        PERFORM ledger.journal_refused(batch.journal_id)
-        FROM (SELECT posted.journal_id, count(*) AS legs_here, max(posted.leg) AS last, min(posted.leg) AS first,
-                     bool_and((posted.occurred_at = row.occurred_at AND ledger_account.desk_id = row.desk_id
-                               AND ledger_account.book = row.book) IS TRUE) AS agree
-              FROM posted
-              LEFT JOIN LATERAL (SELECT * FROM public.ledger_journal AS journal
-                                 WHERE journal.id = posted.journal_id OFFSET 0) AS row ON true
-              LEFT JOIN LATERAL (SELECT * FROM public.ledger_ledgeraccount AS row
-                                 WHERE row.id = posted.account_id OFFSET 0) AS ledger_account ON true
-              GROUP BY posted.journal_id) AS batch
-        LEFT JOIN LATERAL (SELECT row.* FROM public.ledger_journal AS row
-                           JOIN public.approvals_account AS venue_account ON venue_account.id = row.account_id
-                               AND venue_account.desk_id = row.desk_id AND venue_account.book = row.book
-                           WHERE row.id = batch.journal_id OFFSET 0) AS row ON true
-        WHERE (agree AND batch.legs_here = row.legs AND last = row.legs AND first = 1 AND row.legs >= 2 AND row.key <> ''
-               AND row.kind = ANY ('{TRADE,COMMISSION,SWAP_FEE,TRANSFER,FUNDING,ADJUSTMENT,REVERSAL}')
-               AND (row.kind = 'REVERSAL') = (row.reverses_id IS NOT NULL)
-               AND split_part(row.actor, ':', 1) = ANY ('{person,key,machine,role}')
-               AND row.recorded_at BETWEEN now() AND clock_timestamp()) IS NOT TRUE;
+              GROUP BY posted.journal_id, posted.asset_id HAVING sum(posted.units) <> 0 LIMIT 1) AS unbalanced;
+        SELECT min(posted.journal_id), max(posted.journal_id) INTO low, high FROM posted;
         INSERT INTO public.approvals_auditevent
             (at, recorded_at, role, actor_kind, actor, action, subject_kind, subject_id, desk_id, body)
         SELECT row.occurred_at, row.recorded_at, session_user, split_part(row.actor, ':', 1),
                substr(row.actor, strpos(row.actor, ':') + 1), 'ledger.journal.posted', 'ledger.journal', row.id,
-               row.desk_id, ledger.journal_body(row, batch.legs)
-        FROM (SELECT posted.journal_id,
+               row.desk_id,
+               CASE WHEN batch.known = row.legs AND batch.first_leg = 1 AND batch.last_leg = row.legs
+                         AND batch.legs_here = row.legs AND row.legs >= 2 AND row.key <> ''
+                         AND batch.desk = row.desk_id AND batch.last_desk = row.desk_id
+                         AND batch.book = row.book AND batch.last_book = row.book
+                         AND batch.at = row.occurred_at AND batch.last_at = row.occurred_at
+                         AND row.kind = ANY ('{TRADE,COMMISSION,SWAP_FEE,TRANSFER,FUNDING,ADJUSTMENT,REVERSAL}')
+                         AND (row.kind = 'REVERSAL') = (row.reverses_id IS NOT NULL)
+                         AND split_part(row.actor, ':', 1) = ANY ('{person,key,machine,role}')
+                         AND row.recorded_at BETWEEN now() AND clock_timestamp()
+                         AND EXISTS (SELECT FROM public.approvals_account AS venue_account
+                                     WHERE venue_account.id = row.account_id AND venue_account.desk_id = row.desk_id
+                                       AND venue_account.book = row.book)
+                    THEN ledger.journal_body(row, batch.legs)
+                    ELSE ledger.journal_refused(batch.journal_id) END
+        FROM (SELECT posted.journal_id, count(*) AS legs_here, count(ledger_account.id) AS known,
+                     min(posted.leg) AS first_leg, max(posted.leg) AS last_leg,
+                     min(ledger_account.desk_id) AS desk, max(ledger_account.desk_id) AS last_desk,
+                     min(ledger_account.book) AS book, max(ledger_account.book) AS last_book,
+                     min(posted.occurred_at) AS at, max(posted.occurred_at) AS last_at,
                      string_agg(concat('[', posted.account_id, ',', posted.asset_id, ',"', posted.units, '"]'), ','
                                 ORDER BY posted.leg) AS legs
-              FROM posted GROUP BY posted.journal_id ORDER BY posted.journal_id) AS batch
-        CROSS JOIN LATERAL (SELECT * FROM public.ledger_journal AS journal
-                            WHERE journal.id = batch.journal_id OFFSET 0) AS row;
+              FROM posted LEFT JOIN public.ledger_ledgeraccount AS ledger_account
+                  ON ledger_account.id = posted.account_id
+              GROUP BY posted.journal_id) AS batch
+        -- A batch's journals stand side by side: one walk over their part of the index, whatever else the table holds.
+        LEFT JOIN (SELECT * FROM public.ledger_journal AS journal WHERE journal.id BETWEEN low AND high) AS row
+            ON row.id = batch.journal_id
+        ORDER BY batch.journal_id;
     END IF;
     RETURN NULL;
 END $$;

@@ -32,13 +32,20 @@ BEGIN
         ON CONFLICT ON CONSTRAINT journal_key DO NOTHING RETURNING journal.id)
     SELECT array_agg(id) INTO fresh FROM inserted;
 
-    SELECT array_agg(journal.id ORDER BY place),
-           array_agg(new.id IS NOT NULL AND place = first ORDER BY place),
-           min(place) FILTER (WHERE journal.digest <> given.digest) INTO ids, are_new, reused
-    FROM (SELECT *, min(place) OVER (PARTITION BY key, book) AS first
-          FROM unnest(keys, books, digests) WITH ORDINALITY AS t (key, book, digest, place)) AS given
-    JOIN public.ledger_journal AS journal ON journal.key = given.key AND journal.book = given.book
-    LEFT JOIN unnest(fresh) AS new (id) ON new.id = journal.id;
+    -- All new is the usual batch: the rows came back in the order of their places. Otherwise each key is looked up.
+    IF cardinality(fresh) = cardinality(keys) THEN
+        ids := fresh;
+        are_new := array_fill(true, ARRAY[cardinality(keys)]);
+    ELSE
+        SELECT array_agg(journal.id ORDER BY place),
+               array_agg(new.id IS NOT NULL AND place = first ORDER BY place),
+               min(place) FILTER (WHERE journal.digest <> given.digest) INTO ids, are_new, reused
+        FROM (SELECT *, min(place) OVER (PARTITION BY key, book) AS first
+              FROM unnest(keys, books, digests) WITH ORDINALITY AS t (key, book, digest, place)) AS given
+        CROSS JOIN LATERAL (SELECT * FROM public.ledger_journal AS row
+                            WHERE row.key = given.key AND row.book = given.book OFFSET 0) AS journal
+        LEFT JOIN unnest(fresh) AS new (id) ON new.id = journal.id;
+    END IF;
     IF reused IS NOT NULL THEN
         RAISE EXCEPTION 'the key came before with other content' USING ERRCODE = 'CR004',
             DETAIL = json_build_object('journal', ids[reused], 'item', reused - 1);
