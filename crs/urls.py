@@ -10,12 +10,14 @@ from crs.api import views
 from crs.portal.urls import routes as portal
 from execution.api.routes import routes as execution_routes
 from ledger.api import views as ledger_api
+from strategies import api as strategies_api
 
 api_v1 = [
     path("time", views.TimeView.as_view()),
     *approvals_api.routes,
     *execution_routes,
     *ledger_api.routes,
+    *strategies_api.routes,
 ]
 urlpatterns = [
     *portal,
