@@ -23,7 +23,8 @@ from execution import queries
 from execution.adapters import gateway_mt5
 from execution.models import Order
 from execution.operations import booking
-from execution.rules.orders import FINAL, ORDER
+from execution.rules import orders as rules
+from execution.rules.orders import FINAL
 from execution.rules.wire import NO_ANSWER, NOT_SENT, Outcome, Ready
 from guardian.adapters import gateway_mt5 as wires
 
@@ -36,12 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A request is worth nothing to the gateway 5 s after its time stamp, and the gateway's own waiting ends after 4 s
-# (guardian.md 15.3, 15.7): a key that is not in a history complete through later than both will never be.
-EXPIRY: Final = timedelta(seconds=5)
-BUDGET: Final = timedelta(seconds=4)
 # Whoever carried an order and did not write down an answer by now is dead: his client gave up after 5 s.
-ABANDONED_AFTER: Final = EXPIRY + BUDGET
+ABANDONED_AFTER: Final = rules.EXPIRY + rules.BUDGET
 # guardian.md 15.6: an order that stays UNKNOWN for 60 s is somebody's problem (P1).
 UNKNOWN_ALARM_AFTER: Final = timedelta(seconds=60)
 ASK_UNKNOWN_EACH: Final = timedelta(seconds=1)
@@ -111,7 +108,14 @@ def record(order_id: int, outcome: Outcome, *, actor: Actor, at: datetime) -> Re
         booking.book(deal, account=order.account, order=order, actor=actor, at=at) for deal in outcome.deals
     )
     filled = booking.count_fills(order.id)
-    state = _state_after(order, outcome, filled)
+    state = rules.state_after(
+        order.state,
+        outcome,
+        quantity=order.quantity,
+        filled=filled,
+        is_settled=order.settled_at is not None,
+        sent_at=order.sent_at or order.created_at,
+    )
     settles = order.settled_at is None and (state in FINAL or (state == "PARTIAL" and outcome.is_settled))
     asked_at = order.asked_at if outcome.code == NO_ANSWER.code else at  # who got no answer asks again at once
     if state == order.state and not settles:
@@ -226,26 +230,6 @@ def _has_stray(order: Order, wire: BlockingWire) -> bool:
     held = {str(row.position_id) for row in wire.positions(order.account.login) if row.magic == order.magic}
     known = queries.open_positions(order.account_id).values_list("position_id", flat=True)
     return bool(held - set(known))
-
-
-def _state_after(order: Order, outcome: Outcome, filled: int) -> str:
-    """Return the state that an outcome leads to; what is final stays, and fills count more than words."""
-    if order.state in FINAL or order.settled_at is not None:
-        return order.state
-    if filled >= order.quantity:
-        return "FILLED"
-    if outcome.state == "NOT_FOUND":
-        return "FAILED" if _never_arrives(order, outcome) and not filled else "UNKNOWN"
-    wanted = "PARTIAL" if filled and outcome.state in ("SENT", "REJECTED") else outcome.state
-    if wanted == "FILLED":
-        # The venue says filled, its deals say less: nothing is invented, the question stays open.
-        wanted = "UNKNOWN"
-    return wanted if wanted == order.state or wanted in ORDER.moves[order.state] else order.state
-
-
-def _never_arrives(order: Order, outcome: Outcome) -> bool:
-    sent_at = order.sent_at or order.created_at
-    return outcome.complete_through is not None and outcome.complete_through > sent_at + EXPIRY + BUDGET
 
 
 def _halted(order: Order) -> str:
