@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from approvals import queries as approvals_queries
 from approvals.operations import killswitch
 from crs.kernel import clock
+from crs.kernel.actor import machine
 from crs.kernel.evidence import instant
 from crs.kernel.refusal import Refusal
 from crs.kernel.stopwatch import Stopwatch
@@ -146,9 +147,10 @@ def carry_on(*, at: datetime) -> int:
     """Tell the gateways every halt and release that they do not know yet, and close on where CLOSE is not finished.
 
     Returns how many scopes were carried. One round each; the next second goes on. It is how a halt that only wrote its
-    row (by key, by the portal, while a gateway was down) reaches the venue.
+    row (by key, by the portal, while a gateway was down) reaches the venue; the round that finishes it keeps a receipt
+    where there is none yet.
     """
-    carried = 0
+    carried, watch = 0, Stopwatch(at)
     latches = queries.latches(queries.gateway_id())
     for row in approvals_queries.kill_switches():
         if not _is_due(row, latches.get(str(row.scope)), at):
@@ -156,9 +158,19 @@ def carry_on(*, at: datetime) -> int:
         call = _Call(str(row.scope), row.epoch, row.positions, row.reason, row.state)
         told = _round(call, queries.targets(row.scope))
         if all(one.ok for one in told):
-            _note(call, at=at, is_flat=not sum(one.left for one in told))
+            is_flat = not sum(one.left for one in told)
+            _note(call, at=at, is_flat=is_flat)
+            if row.state == "ENGAGED" and (is_flat or row.positions == "KEEP"):
+                _keep_receipt(row.as_halt(), _steps(told, watch, "gateway told"), at=watch.at)
         carried += 1
     return carried
+
+
+def _keep_receipt(halt: Halt, steps: Sequence[Step], *, at: datetime) -> None:
+    """Write what the gateways answered to a halt that only wrote its row; whoever engaged by command wrote his own."""
+    known = approvals_queries.last_receipt(halt.scope)
+    if known is None or known.epoch < halt.epoch:
+        killswitch.add_receipt(halt, [step.as_json() for step in steps], actor=machine("worker"), at=at)
 
 
 def _is_due(row: KillSwitch, latch: GatewayLatch | None, at: datetime) -> bool:

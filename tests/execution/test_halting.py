@@ -145,6 +145,9 @@ def test_a_halt_that_only_wrote_its_row_reaches_the_gateway_by_the_sweep(own_des
     killswitch.engage(scope=GLOBAL, positions="CLOSE", reason="by key", actor=WORKER, at=clock.now())
     assert halting.carry_on(at=clock.now()) == 1
     assert own_desk.positions() == ()
+    halting.carry_on(at=clock.now())
+    receipts = approvals_queries.halt_events(GLOBAL).filter(action="RECEIPT")
+    assert [event.receipt["steps"][0]["name"] for event in receipts if event.receipt] == ["gateway told: PAPER"]
 
 
 def test_a_release_lets_the_gateway_trade_again(own_desk: VenueDesk) -> None:
