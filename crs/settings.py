@@ -132,7 +132,7 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ── PostgreSQL: the only truth ────────────────────────────────────────────────────────────────────────────────────────
-STATEMENT_TIMEOUT_MS = {"web": 2_000, "report": 30_000}.get(CRS_PROCESS, 5_000)
+STATEMENT_TIMEOUT_MS = {"web": 2_000, "report": 30_000, "migrate": 600_000}.get(CRS_PROCESS, 5_000)
 DATABASES = {
     "default": {
         # The owner changes tables and nothing else.
@@ -235,6 +235,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HARDENED  # a demo is plain loopback
+SECURE_REDIRECT_EXEMPT = ["^livez$", "^readyz$", "^metrics$"]  # asked by machines, on this machine or behind the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if HARDENED else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HARDENED
 SECURE_REFERRER_POLICY = "same-origin"

@@ -62,7 +62,9 @@ def _port(text: str) -> int:
 
 
 def _up(options: argparse.Namespace, _answer: dict[str, object]) -> int:
-    site = Site(Folder(), host=options.host, port=options.port or 0, has_demo=not options.no_demo)
+    site = Site(Folder(), host=options.host, port=options.port or 0)
+    # Demo users have passwords on this disk: they belong to a demo.
+    site.has_demo = site.environment_name == "demo" and not options.no_demo
     if site.environment_name not in ("demo", "staging", "production"):
         raise Unusable(f"CRS_ENV is {site.environment_name!r}: demo, staging or production")
     if site.environment_name == "demo" and site.host not in LOOPBACK:

@@ -143,15 +143,16 @@ class Site:
             "CRS_ENV": self.environment_name,
             "CRS_PROCESS": process,
             "CRS_STATE_DIR": str(self.folder.path),
-            "CRS_HOSTS": os.environ.get(
-                "CRS_HOSTS",
-                ",".join({self.host.join("[]") if ":" in self.host else self.host, "127.0.0.1", "localhost", "[::1]"}),
-            ),
+            "CRS_HOSTS": ",".join([*self._hosts(), *filter(None, [os.environ.get("CRS_HOSTS")])]),
             "WEB_URL": self.web_url,
             "SECRET_KEY_FILE": os.environ.get("SECRET_KEY_FILE", str(self.folder.secret_file("secret_key"))),
             "GATEWAY_KEY_FILE": os.environ.get("GATEWAY_KEY_FILE", str(self.gateway_key())),
             "PYTHONUNBUFFERED": "1",
         }
+
+    def _hosts(self) -> list[str]:
+        """Return the names that the supervisor itself asks web by."""
+        return sorted({f"[{self.host}]" if ":" in self.host else self.host, "127.0.0.1", "localhost", "[::1]"})
 
     def gateway_key(self) -> Path:
         """Return the file with the key that both ends of the gateway's wire sign with: KEYID:hexsecret."""

@@ -182,15 +182,16 @@ def test_two_stacks_stand_side_by_side_and_a_killed_supervisor_is_cleaned_up_aft
         assert answer.returncode == 1
         assert "its supervisor was killed" in answer.stdout
 
-        # Twice the promise of 10 s: tests run beside each other. `bench/second_start.py` measures it alone.
-        assert second.start() < 20
+        migrated_at = (folder / "logs" / "migrate.log").stat().st_mtime_ns
+        second.start()  # how soon is for bench/second_start.py: tests run beside each other
+        assert (folder / "logs" / "migrate.log").stat().st_mtime_ns == migrated_at
         assert "that an earlier stack left behind" in second.said()
         assert [name for name, pid in orphans.items() if processes.identity(pid)] == []
         assert (second.read()["database_url"], second.read()["redis_url"], second.read()["web_url"]) == addresses
         assert manage("down", state=folder).returncode == 0
         assert second.process.wait(30) == 0
         assert second.living() == []
-        assert readyz(stack)[0] == 200
+        eventually(lambda: readyz(stack)[0] == 200, within_s=TAKE_OVER_S_MAX, what=f"{readyz(stack)} {stack.said()}")
     finally:
         second.remove()
 
