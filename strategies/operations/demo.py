@@ -33,8 +33,8 @@ PEOPLE: Final = {
     "adam": ("administrator", "security"),
 }
 PASSWORD_BYTES: Final = 15
-# An hour of the venue in a minute: slow enough to watch.
-SESSION: Final = {"session": {"duration_seconds": 0, "speed": 60}}
+# An hour of the venue in a minute: slow enough to watch, with bars of five minutes so that something happens soon.
+SESSION: Final = {"session": {"duration_seconds": 0, "speed": 60}, "signal": {"bar_seconds": 300}}
 
 
 @dataclass(frozen=True, slots=True)
