@@ -17,6 +17,7 @@ from approvals.rules.scope import GLOBAL, Scope, Subject
 from crs.kernel import clock
 from execution.models import Order, Position
 from strategies.models import SymbolRun
+from strategies.operations.desk import STRATEGY
 from strategies.rules.lifecycle import OPEN
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _sessions() -> tuple[frozenset[Subject], ...]:
     )
     found: dict[int, set[Subject]] = {}
     for session, symbol, account, desk, venue in runs:
-        found.setdefault(session, set()).add(Subject(desk=desk, venue=venue, account=account, symbol=symbol))
+        subject = Subject(desk=desk, venue=venue, account=account, strategy=STRATEGY, symbol=symbol)
+        found.setdefault(session, set()).add(subject)
     return tuple(frozenset(subjects) for subjects in found.values())
 
 

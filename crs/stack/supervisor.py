@@ -17,7 +17,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from crs.stack import given, migrations, postgres, processes, python, valkey
+from crs.stack import given, migrations, postgres, processes, python, statics, valkey
 from crs.stack.folder import Unusable, is_free
 from crs.stack.processes import Identity
 from crs.stack.screen import Screen
@@ -104,7 +104,7 @@ class Supervisor:
     def start(self) -> None:
         """Bring everything up, or raise. Ends with `stack.json` written and the address printed."""
         began = time.monotonic()
-        self.screen.begin("starting", steps=len(SERVICES) + 2)
+        self.screen.begin("starting", steps=len(SERVICES) + 2 + statics.are_due(self.site))
         self.start_servers()
         since = time.monotonic()
         if migrations.are_due(self.site):
@@ -114,6 +114,14 @@ class Supervisor:
             )
             migrations.remember(self.site)
         self.screen.step("tables", since)
+        if statics.are_due(self.site):
+            since = time.monotonic()
+            self.screen.waiting(["style sheets and scripts"])
+            self._run_helper(
+                "collectstatic", python.management(self.site, "collectstatic", "--no-input", "--clear", "-v", "0")
+            )
+            statics.remember(self.site)
+            self.screen.step("style sheets and scripts", since)
         if not python.is_gateway_given(self.site):
             python.prepare_gateway(self.site)
         ours = [

@@ -109,6 +109,7 @@
     });
     for (const input of all("input[name=positions]", form)) input.addEventListener("change", preview);
     preview();
+    one("input[name=scope]:checked", form)?.closest(".choice").scrollIntoView({ block: "nearest" });
   }
 
   // Keys: g and a letter jumps, j and k walk a list, / searches, ? explains. No key ever changes anything.
@@ -144,6 +145,15 @@
       });
     }
   }
+
+  // Copying an amount gives it exactly, without groups and with its asset.
+  addEventListener("copy", (event) => {
+    const whose = (node) => (node?.nodeType === 1 ? node : node?.parentElement)?.closest("[data-copy]");
+    const chosen = getSelection(), amount = whose(chosen.anchorNode);
+    if (!amount || amount !== whose(chosen.focusNode)) return;
+    event.clipboardData.setData("text/plain", amount.dataset.copy);
+    event.preventDefault();
+  });
 
   addEventListener("DOMContentLoaded", () => {
     tick();

@@ -14,6 +14,7 @@ from approvals.operations import killswitch
 from approvals.rules.scope import GLOBAL, Scope
 from crs.kernel import clock
 from crs.kernel.actor import Actor, machine
+from crs.kernel.admin import export_cell
 from crs.portal import verdict
 from crs.portal.verdict import Attention
 from execution.models import Order
@@ -238,3 +239,25 @@ def test_a_session_that_has_no_account_yet_opens(signed_in: Callable[..., Client
     Session.objects.filter(pk=shown.session.pk).update(account=None)
     for path in ("/admin/", "/admin/strategies/session/", f"/admin/strategies/session/{shown.session.pk}/change/"):
         assert signed_in("viewer").get(path).status_code == 200
+
+
+def test_an_export_has_the_filtered_rows_and_no_formula(signed_in: Callable[..., Client]) -> None:
+    first, second = desk.show(), desk.show()
+    browser = signed_in("viewer")
+    path = "/admin/ledger/ledgeraccount/export.csv"
+    answer = browser.get(path, {"account__id__exact": first.account.pk})
+    body = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]  # a streaming answer
+    lines = body.splitlines()
+    assert lines[0].startswith("code,Type,")
+    assert f"{first.account.code}:VENUE" in body
+    assert "100,000.00 USD" in body
+    assert second.account.code not in body
+    assert "<" not in body
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [("=1+1", "'=1+1"), ("-5", "'-5"), ("@x", "'@x"), ("−5.00", "−5.00"), (None, ""), ("<b>a</b> &amp; b", "a & b")],
+)
+def test_a_cell_is_never_a_formula(cell: str | None, shown: str) -> None:
+    assert export_cell(cell) == shown
