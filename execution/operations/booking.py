@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from crs.kernel.actor import Actor
     from guardian.adapters.gateway_records import Deal, History
 
+log = logging.getLogger(__name__)
+
 
 class SymbolNotMapped(Refusal):
     """An execution in a symbol that the account's symbol map does not know: its size in base units is not known."""
@@ -50,8 +53,8 @@ NOBODY = Owner(FOREIGN, FOREIGN)
 class Adopted:
     """What a history brought: deals booked now, how many of them the venue did by itself, and those left alone.
 
-    `unclaimed` deals carry our magic number and belong to no order of ours: nobody books them, reconciliation shows
-    them.
+    `unclaimed` deals carry our magic number and belong to no order of ours, or the book refuses them: nobody books
+    them, reconciliation shows them.
     """
 
     booked: int
@@ -104,6 +107,20 @@ def book(deal: Deal, *, account: Account, order: Order | None, actor: Actor, at:
     return True
 
 
+def try_to_book(deal: Deal, *, account: Account, order: Order | None, actor: Actor, at: datetime) -> bool | None:
+    """Do what `book` does, and return None for a deal that the book refuses: one of them must not hold up the others.
+
+    Such a deal closes what the book never opened, or is of a kind that no recipe knows: reconciliation shows it as
+    VENUE_ONLY until people have looked at it.
+    """
+    try:
+        with transaction.atomic():
+            return book(deal, account=account, order=order, actor=actor, at=at)
+    except Refusal as refusal:
+        log.warning("deal %s of %s is not booked: %s %s", deal.deal, account.code, refusal.code, refusal.detail)
+        return None
+
+
 @transaction.atomic
 def adopt(history: History, *, account: Account, actor: Actor, at: datetime) -> Adopted:
     """Book what the venue's history has and our book does not: missed fills, stops and targets, cash, trades of others.
@@ -124,7 +141,11 @@ def adopt(history: History, *, account: Account, actor: Actor, at: datetime) -> 
         order = orders.get(keys.get(deal.order) or "")
         if order is None and _is_unclaimed(deal, account, ours):
             unclaimed.append(str(deal.deal))
-        elif book(deal, account=account, order=order, actor=actor, at=at):
+            continue
+        is_new = try_to_book(deal, account=account, order=order, actor=actor, at=at)
+        if is_new is None:
+            unclaimed.append(str(deal.deal))
+        elif is_new:
             booked += 1
             initiated += deal.type in SIDES and order is None
             if order is not None:
@@ -137,9 +158,9 @@ def adopt(history: History, *, account: Account, actor: Actor, at: datetime) -> 
     return Adopted(booked, initiated, tuple(unclaimed))
 
 
-def count_fills(order_id: int) -> int:
-    """Set an order's `filled` to the sum of its fills and return it."""
-    filled = int(Fill.objects.filter(order_id=order_id).aggregate(lots=Sum("quantity"))["lots"] or 0)
+def count_fills(order_id: int, *, unbooked: int = 0) -> int:
+    """Set an order's `filled` to the sum of its fills, and of lots that the book refused; return it."""
+    filled = int(Fill.objects.filter(order_id=order_id).aggregate(lots=Sum("quantity"))["lots"] or 0) + unbooked
     Order.objects.filter(id=order_id, filled__lt=filled).update(filled=filled)
     return filled
 

@@ -104,10 +104,14 @@ def record(order_id: int, outcome: Outcome, *, actor: Actor, at: datetime) -> Re
     order = Order.objects.select_related("account").get(id=order_id)
     queries.lock_account(order.account_id)
     order = Order.objects.select_for_update(of=("self",)).select_related("account").get(id=order_id)
-    new_fills = sum(
-        booking.book(deal, account=order.account, order=order, actor=actor, at=at) for deal in outcome.deals
-    )
-    filled = booking.count_fills(order.id)
+    answers = [
+        (deal, booking.try_to_book(deal, account=order.account, order=order, actor=actor, at=at))
+        for deal in outcome.deals
+    ]
+    new_fills = sum(is_new is True for _, is_new in answers)
+    # What the book refuses was filled all the same: the order says so, and reconciliation shows the deal.
+    unbooked = sum(deal.volume for deal, is_new in answers if is_new is None)
+    filled = booking.count_fills(order.id, unbooked=unbooked)
     state = rules.state_after(
         order.state,
         outcome,
@@ -200,9 +204,15 @@ def settle_due(*, actor: Actor, at: datetime) -> int:
     try:
         with wires.reading() as wire:
             for order in due:
-                settle(order, wire=wire, actor=actor, at=at)
+                try:
+                    settle(order, wire=wire, actor=actor, at=at)
+                except (
+                    wires.GatewayRejected,
+                    wires.AccountMismatch,
+                ) as refusal:  # this order's account only: the others are asked about
+                    log.warning("order %s was not settled: %s", order.client_order_id, refusal)
                 count += 1
-    except (wires.GatewayUnreachable, wires.GatewaySilent, wires.GatewayKeyMissing, wires.GatewayRejected) as refusal:
+    except (wires.GatewayUnreachable, wires.GatewaySilent, wires.GatewayKeyMissing) as refusal:
         log.warning("orders were not settled: %s", refusal)
     return count
 

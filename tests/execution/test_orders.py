@@ -216,7 +216,7 @@ def test_a_resting_order_is_cancelled_and_keeps_no_permit(desk: VenueDesk) -> No
     assert position.state == "FILLED"
     limit = (price * Decimal("0.99")).quantize(Decimal("0.01"))
     order = desk.trade(order_type="LIMIT", limit_price=limit)
-    assert (order.state, bool(order.venue_order), order.settled_at) == ("SENT", True, None)
+    assert (order.state, bool(order.venue_order), order.settled_at) == ("SENT", True, None), order.code
     cancelled = orders.cancel(order, wire=desk.wire, actor=ALICE, at=clock.now())
     assert cancelled.state == "CANCELLED"
     assert Order.objects.get(id=order.id).settled_at is not None
