@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.timeout(300)  # whole stacks start and stop here, beside whatever else the machine does
-TAKE_OVER_S_MAX = 15
+TAKE_OVER_S_MAX = 45  # thrice the promise: the machine does other things beside; bench/take_over.py measures it
 OURS = ("postgres", "valkey", "gateway", "web", "worker", "beat", "daemon")
 
 
@@ -70,6 +70,20 @@ def readyz(stack: Stack) -> tuple[int, Any]:
         return 0, None
 
 
+def must_be_ready(stack: Stack) -> None:
+    """Everything works, or does again before a take-over would have to be over."""
+    seen: list[Any] = []
+
+    def is_ready() -> bool:
+        seen.append(readyz(stack))
+        return bool(seen[-1][0] == 200)
+
+    try:
+        eventually(is_ready, within_s=TAKE_OVER_S_MAX, what="ready")
+    except AssertionError as late:
+        raise AssertionError(f"{seen[-1]}\n{stack.said()}") from late
+
+
 # ── A running stack ───────────────────────────────────────────────────────────────────────────────────────────────────
 def test_stack_json_says_where_everything_is_and_only_its_owner_reads_it(stack: Stack) -> None:
     written = stack.read()
@@ -78,7 +92,7 @@ def test_stack_json_says_where_everything_is_and_only_its_owner_reads_it(stack: 
     assert set(stack.pids()) == set(OURS)
     assert stat.S_IMODE((stack.state / "stack.json").stat().st_mode) == 0o600
     assert f"CRS ready {written['web_url']}" in stack.said()
-    assert readyz(stack)[0] == 200
+    must_be_ready(stack)
     assert all(part["ok"] for part in readyz(stack)[1]["checks"].values())
 
 
@@ -117,7 +131,7 @@ def test_a_second_up_on_the_same_folder_is_refused_and_the_first_lives_on(stack:
     answer = manage("up", "--no-demo", state=stack.state)
     assert answer.returncode == 2
     assert answer.stderr.splitlines() == [f"up: a stack already runs here (process {stack.read()['supervisor']})"]
-    assert readyz(stack)[0] == 200
+    must_be_ready(stack)
 
 
 def test_doctor_finds_nothing_wrong_with_a_healthy_stack(stack: Stack) -> None:
@@ -154,7 +168,7 @@ def test_whoever_is_killed_is_back_within_seconds(stack: Stack, names: tuple[str
             return False
         return float(oldest) < since and readyz(stack)[0] == 200
 
-    eventually(are_back, within_s=5, what=f"new processes for {names}")
+    eventually(are_back, within_s=15, what=f"new processes for {names}")
     eventually(were_all_seen, within_s=TAKE_OVER_S_MAX, what=f"everybody at work after the death of {names}")
     assert [name for name in names if f"{name} was killed by signal 9: started again" not in stack.said()] == []
 
@@ -171,7 +185,8 @@ def test_two_stacks_stand_side_by_side_and_a_killed_supervisor_is_cleaned_up_aft
         addresses = second.read()["database_url"], second.read()["redis_url"], second.read()["web_url"]
         assert stack.read()["web_url"] not in addresses
         assert set(stack.pids().values()).isdisjoint(second.pids().values())
-        assert readyz(stack)[0] == readyz(second)[0] == 200
+        for running in (stack, second):
+            must_be_ready(running)
 
         orphans = second.pids()
         second.signal(signal.SIGKILL)
@@ -191,7 +206,7 @@ def test_two_stacks_stand_side_by_side_and_a_killed_supervisor_is_cleaned_up_aft
         assert manage("down", state=folder).returncode == 0
         assert second.process.wait(30) == 0
         assert second.living() == []
-        eventually(lambda: readyz(stack)[0] == 200, within_s=TAKE_OVER_S_MAX, what=f"{readyz(stack)} {stack.said()}")
+        must_be_ready(stack)
     finally:
         second.remove()
 

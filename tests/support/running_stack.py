@@ -21,7 +21,7 @@ from crs.stack.addresses import NAMES, ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READY_S_MAX = 90
+READY_S_MAX = 180
 # Blanks, and a locale that initdb would stumble over: both are somebody's everyday.
 FOREIGN = {"LC_ALL": "tr_TR.ISO-8859-9", "LANG": "de_DE.ISO-8859-1", "LANGUAGE": "de"}
 
