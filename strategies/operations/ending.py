@@ -214,6 +214,10 @@ def _keep(
     session.state = after
     symbols.retire(account=desk.account)
     desks.close_account(account=desk.account, reason=f"session {session.pk} ended", actor=desk.actor, at=at)
+    if session.halt_reason == lifecycle.SESSION_LOSS:
+        # Nothing is left to close, and nobody orders on a closed account: no monitor need look at it any more.
+        scope = Scope("ACCOUNT", desk.account.code)
+        modes.set_mode(scope=scope, mode="NORMAL", reason="the session has ended flat", actor=desk.actor, at=at)
     audit.record(
         action="strategies.session.ended",
         actor=desk.actor,

@@ -327,7 +327,14 @@ class Trading:
         started, duration_s = self.desk.session.started_at, self.desk.session.duration_s
         assert started is not None, "a running session has started"
         is_over = duration_s and at >= started + timedelta(seconds=duration_s)
-        return "" if is_over or self._stop_requested else None
+        if not (is_over or self._stop_requested):
+            return None
+        return lifecycle.KILL_SWITCH if self._is_stopped_anywhere() else ""
+
+    def _is_stopped_anywhere(self) -> bool:
+        """Whether a kill switch still covers a symbol: a session that ends like that was halted, not finished."""
+        halts = self._halts()
+        return halts is not None and any(halts.covering(seat.subject) for seat in self.desk.seats.values())
 
     def _halted(self) -> str | None:
         """Return why positions have to be closed: a kill switch with CLOSE, or FORCE_CLOSE, over one of our symbols."""

@@ -197,7 +197,7 @@ def _counts(metadata: Mapping[str, Any], names: list[str], active: list[str]) ->
 
 
 def _session(merged: Mapping[str, Any]) -> Iterator[Fault]:
-    signal, session = merged.get("signal", {}), merged.get("session", {})
+    signal = merged.get("signal", {})
     if signal.get("fast_bars", 0) >= signal.get("slow_bars", 0):
         yield Fault("signal.fast_bars", f"{signal.get('fast_bars')} is not below slow_bars {signal.get('slow_bars')}")
     if merged.get("gateway", {}).get("timeout_ms", 5_000) <= GATEWAY_BUDGET_MS:
@@ -206,9 +206,6 @@ def _session(merged: Mapping[str, Any]) -> Iterator[Fault]:
         accounts = merged.get("accounts", [])
         if any(account.get("currency", base) != base for account in accounts):
             yield Fault("accounts[0].currency", f"a session's account is in the base currency {base}")
-    loss, deposit = session.get("max_loss"), session.get("deposit")
-    if loss and deposit and Decimal(str(loss)) > Decimal(str(deposit)):
-        yield Fault("session.max_loss", f"{loss} is more than the deposit {deposit}")
 
 
 def _plan(merged: Mapping[str, Any]) -> Plan:

@@ -27,7 +27,6 @@ FAULTS = {
     "session: {max_loss: .inf}": "session.max_loss: must be a number above 0",
     "session: {max_loss: null}": "session.max_loss: must be a number above 0",
     "session: {max_loss: 0.0000001}": "session.max_loss: must be a number above 0",
-    "session: {max_loss: 20000}": "session.max_loss: 20000 is more than the deposit 10000.00",
     "session: {start: yesterday}": "session.start: must be a time such as 2017-12-04T00:00:00Z, not 'yesterday'",
     "session: {duration_seconds: -1}": "session.duration_seconds: must be a whole number from 0",
     "session: {symbols: [BTC]}": "session.symbols: must be six capitals with optional .m or .s, not 'BTC'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db.models import F
 
-from approvals.models import Mode
+from approvals.models import AuditEvent
 from approvals.operations import killswitch
 from approvals.rules.scope import Scope
 from crs.kernel import clock, work
@@ -65,8 +66,12 @@ def test_a_loss_halts_its_own_session_while_it_runs_and_no_other(gateway: PaperG
     assert fine["reconciled"]
     account = Session.objects.get(pk=small.pk).account
     assert account is not None
-    assert list(Mode.objects.values_list("scope_type", "scope_id", "mode")) == [
-        ("ACCOUNT", account.code, "FORCE_CLOSE")
+    changes = AuditEvent.objects.filter(action="approvals.mode.set", subject_id=f"ACCOUNT:{account.code}").order_by(
+        "id"
+    )
+    assert [(event.reason, json.loads(bytes(event.body))["after"]["mode"]) for event in changes] == [
+        ("SESSION_LOSS", "FORCE_CLOSE"),
+        ("the session has ended flat", "NORMAL"),
     ]
 
 
@@ -118,6 +123,15 @@ def test_a_kill_switch_with_close_ends_the_session_flat(gateway: PaperGateway) -
     assert (session.state, session.halt_reason) == ("HALTED", "KILL_SWITCH")
     assert session.report is not None
     assert session.report["reconciled"]
+
+
+def test_a_kill_switch_with_keep_opens_no_risk_and_the_session_ends_halted(gateway: PaperGateway) -> None:
+    killswitch.engage(
+        scope=Scope("SYMBOL", "BTCUSD.s"), positions="KEEP", reason="drill", actor=machine("test"), at=clock.now()
+    )
+    report = stage.play(stage.start(symbols=["BTCUSD.s"], duration_seconds=4, speed=18_000))
+    assert (report["halted"], report["halt_reason"], report["trades_executed"]) == (True, "KILL_SWITCH", 0)
+    assert not Order.objects.exists()
 
 
 def test_a_session_that_is_asked_to_stop_ends_at_once_and_reports(gateway: PaperGateway) -> None:

@@ -150,7 +150,11 @@ def _layer(given: Mapping[str, str | None]) -> dict[str, Any]:
     for name, text in given.items():
         if text:
             value: Any = int(text) if name in wholes and text.isdecimal() else text
-            layer[names.get(name, name)] = text.split(",") if name == "symbols" else value
+            if name == "symbols":
+                value = text.split(",")
+            if name == "data" and Path(text).is_dir():
+                value = str(Path(text).absolute())  # the gateway stands elsewhere
+            layer[names.get(name, name)] = value
     return {"session": layer} if layer else {}
 
 
