@@ -59,13 +59,15 @@ def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="crs-shots-") as folder, desk(Path(folder)) as stack:
         first = session(folder, duration_s=25)
-        shown = subprocess.Popen(command(TRADED_S + 240), env=environment(folder), stdout=subprocess.DEVNULL)
+        shown = subprocess.Popen(
+            command(TRADED_S + 240), env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         print(f"session {first['session']} has its report; another trades for {TRADED_S} s", flush=True)
         time.sleep(TRADED_S)
         try:
             faults = photograph(stack, report=int(first["session"]))
         finally:
-            shown.send_signal(signal.SIGINT)
+            shown.terminate()
             shown.wait(timeout=60)
     for fault in faults:
         print(fault)
