@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import F, Value, Window
+from django.db.models.functions import RowNumber
+
 from crs.kernel.money import Amount, Asset
 from execution.rules.facts import CASH_DECIMALS
 from guardian import queries as guardian_queries
@@ -73,9 +76,15 @@ def _levels(session: Session) -> tuple[int, ...]:
     """Return the NAV marks of a session, thinned to what a line can show; the last one always stays."""
     if session.account_id is None:
         return ()
-    marks = [int(nav) for nav in ledger_queries.nav_history(session.account_id).values_list("nav", flat=True)]
-    step = max(1, len(marks) // CURVE_POINTS)
-    return tuple(marks[::step] + ([marks[-1]] if marks and (len(marks) - 1) % step else []))
+    marks = ledger_queries.nav_history(session.account_id)
+    step = max(1, marks.count() // CURVE_POINTS)
+    if step == 1:
+        return tuple(int(nav) for nav in marks.values_list("nav", flat=True))
+    # An endless session has more marks in a week than a page may read: the database counts them off.
+    counted = marks.annotate(turn=Window(RowNumber(), order_by=[F("at").asc(), F("id").asc()]) % Value(step))
+    thinned = [int(nav) for nav in counted.filter(turn=1).values_list("nav", flat=True)]
+    last = marks.last()
+    return (*thinned, *([int(last.nav)] if last else []))
 
 
 def _falls(levels: Sequence[int]) -> tuple[int, ...]:

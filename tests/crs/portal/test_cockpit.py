@@ -15,10 +15,11 @@ from approvals.rules.scope import GLOBAL, Scope
 from crs.kernel import clock
 from crs.kernel.actor import Actor, machine
 from crs.kernel.admin import export_cell
-from crs.portal import verdict
+from crs.portal import book, verdict
 from crs.portal.verdict import Attention
 from execution.models import Order
 from guardian.models import Heartbeat, Symbol
+from ledger.models import NavMark
 from strategies.models import Session
 from tests.crs.portal import desk
 
@@ -261,3 +262,32 @@ def test_an_export_has_the_filtered_rows_and_no_formula(signed_in: Callable[...,
 )
 def test_a_cell_is_never_a_formula(cell: str | None, shown: str) -> None:
     assert export_cell(cell) == shown
+
+
+def test_the_curve_of_an_endless_session_is_thinned_and_keeps_its_ends(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    shown = desk.show()
+    opened = NavMark.objects.filter(account=shown.account).order_by("at").first()
+    assert opened is not None
+    NavMark.objects.bulk_create(
+        NavMark(
+            account=shown.account,
+            currency=opened.currency,
+            at=shown.at + timedelta(seconds=step),
+            venue_at=shown.at,
+            cash=step,
+            unrealised=0,
+            swap_accrued=0,
+            nav=step,
+            flows=0,
+            positions=0,
+            marks={},
+        )
+        for step in range(1, 98)
+    )
+    monkeypatch.setattr(book, "CURVE_POINTS", 10)
+    levels = book.session_story(shown.session).levels
+    assert levels[0] == opened.nav
+    assert levels[-1] == 97
+    assert 10 <= len(levels) <= 12
