@@ -214,7 +214,7 @@ def test_a_resting_order_is_cancelled_and_keeps_no_permit(desk: VenueDesk) -> No
     position = desk.trade()
     price = desk.positions()[0].current_price
     assert position.state == "FILLED"
-    limit = (price * Decimal("0.99")).quantize(Decimal("0.01"))
+    limit = (price * Decimal("0.982")).quantize(Decimal("0.01"))  # far below the market, and inside the collar
     order = desk.trade(order_type="LIMIT", limit_price=limit)
     assert (order.state, bool(order.venue_order), order.settled_at) == ("SENT", True, None), order.code
     cancelled = orders.cancel(order, wire=desk.wire, actor=ALICE, at=clock.now())
