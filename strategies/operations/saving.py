@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 
 from crs.kernel import work
@@ -29,38 +29,32 @@ class Told:
     stop_requested: bool
 
 
-@transaction.atomic
-def save(
-    lease: Lease,
-    desk: TradingDesk,
-    state: GroupState,
-    *,
-    cursor: str,
-    marked: Marked | None,
-    is_struck: bool,
-    at: datetime,
-) -> Told:
-    """Renew the lease, and save cursor, state, counts and figures with it. Raises `FenceLost`, and nothing is saved.
-
-    `is_struck`: the valuation becomes a NAV mark of the book too.
-    """
+def save(lease: Lease, desk: TradingDesk, state: GroupState, *, cursor: str, at: datetime) -> Told:
+    """Renew the lease, and save cursor and state with it. Raises `FenceLost`, and nothing is saved."""
     work.renew(lease, cursor=cursor, state=state.as_json(), handled_at=at)
+    stop_requested_at = Session.objects.values_list("stop_requested_at", flat=True).get(pk=desk.session.pk)
+    return Told(stop_requested=stop_requested_at is not None)
+
+
+def show(desk: TradingDesk, state: GroupState, marked: Marked | None) -> None:
+    """Write the counts and figures that pages show. A step of its own: ticks are handled between it and `save`."""
     count(desk, state)
     if marked is not None:
         Session.objects.filter(pk=desk.session.pk).update(
             nav_units=marked.equity, peak_nav_units=state.peak_units, max_drawdown_units=state.drawdown_units
         )
-    if marked is not None and is_struck:
-        nav.strike(
-            account_id=desk.account.pk,
-            marks=marked.marks,
-            at=at,
-            venue_at=marked.venue_at,
-            actor=desk.actor,
-            swap_accrued=marked.swap_accrued,
-        )
-    stop_requested_at = Session.objects.values_list("stop_requested_at", flat=True).get(pk=desk.session.pk)
-    return Told(stop_requested=stop_requested_at is not None)
+
+
+def strike(desk: TradingDesk, marked: Marked, *, at: datetime) -> None:
+    """Make a valuation a NAV mark of the book."""
+    nav.strike(
+        account_id=desk.account.pk,
+        marks=marked.marks,
+        at=at,
+        venue_at=marked.venue_at,
+        actor=desk.actor,
+        swap_accrued=marked.swap_accrued,
+    )
 
 
 def finish(lease: Lease, state: GroupState, *, cursor: str, at: datetime) -> None:

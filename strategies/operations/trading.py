@@ -291,21 +291,16 @@ class Trading:
             self.state.marked(self._marked.equity - self._marked.flows)
 
     async def _save(self, at: datetime) -> None:
-        is_struck = self._marked is not None and _ms(at) - self.state.struck_ms >= STRIKE_MS
-        if is_struck:
-            self.state.struck_ms = _ms(at)
+        """Save in short steps, between which ticks are handled; who lost his fence gets no further than the first."""
         told = await self.turns.outside(
-            lambda: saving.save(
-                self.lease,
-                self.desk,
-                self.state,
-                cursor=self.cursor,
-                marked=self._marked,
-                is_struck=is_struck,
-                at=self.now(),
-            )
+            lambda: saving.save(self.lease, self.desk, self.state, cursor=self.cursor, at=self.now())
         )
         self._stop_requested = told.stop_requested
+        marked = self._marked
+        await self.turns.outside(lambda: saving.show(self.desk, self.state, marked))
+        if marked is not None and _ms(at) - self.state.struck_ms >= STRIKE_MS:
+            self.state.struck_ms = _ms(at)
+            await self.turns.outside(lambda: saving.strike(self.desk, marked, at=self.now()))
 
     async def _look_for_a_stop(self, at: datetime) -> None:
         """Close the session when its time is up, when it was asked to stop, and when it must not go on."""
