@@ -78,4 +78,4 @@ docs: environment-dev ## the OpenAPI description, checked
 
 lock: environment-dev ## compile requirements/*.in to hashed *.txt
 	@cd requirements && for set in $(DEV_SET); do ../$(PY) -m uv pip compile --python-version 3.11 --universal --generate-hashes \
-		--only-binary :all: --no-emit-index-url --no-header --quiet $$(test $$set = base || echo "-c base.txt") $$set.in -o $$set.txt; done
+		--only-binary :all: --no-header --quiet $$(test $$set = base || echo "-c base.txt") $$set.in -o $$set.txt; done

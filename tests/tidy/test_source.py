@@ -169,7 +169,7 @@ def test_no_promise_is_left_for_later() -> None:
 def test_the_tree_names_no_machine() -> None:
     """No home folder, no registry: what is committed works anywhere."""
     machine = re.compile(
-        r"(^|[^A-Za-z0-9_./-])/(root|home|work|Users)/[A-Za-z.]|--index-url|://[a-z.-]*(registry|pypi|mirror)[a-z.-]*"
+        r"(^|[^A-Za-z0-9_./-])/(root|home|work|Users)/[A-Za-z.]|--index[-]url|://[a-z.-]*(registry|pypi|mirror)[a-z.-]*"
     )
     texts = [
         path
