@@ -125,5 +125,6 @@ def _run(session: Session, account: Account, *, venue_at: datetime, equity: int,
         opening_equity_units=equity,
         nav_units=equity,
         peak_nav_units=equity,
+        error="",  # an earlier try may have left one
     )
     session.refresh_from_db()

@@ -11,7 +11,11 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import connection
+
 from crs.kernel import work
+from crs.kernel.refusal import Refusal
 from crs.kernel.work import FenceLost
 from execution import queries as execution_queries
 from guardian import queries as guardian_queries
@@ -41,7 +45,9 @@ SLICE: Final = timedelta(seconds=4)
 TASK: Final = timedelta(milliseconds=4_200)
 MARGIN: Final = timedelta(milliseconds=200)  # of a slice, for its last save
 POLL_S: Final = 0.004  # how often a successor looks whether the lease has fallen free
-OPEN_TRIES: Final = 3
+OPEN_TRIES: Final = 3  # refusals in a row that end a session which never began
+OPEN_FOR: Final = timedelta(seconds=45)  # less than the command waits: whoever started it hears why
+OPENED_LATE: Final = TASK / 2  # no time is left to trade in: the next slice begins with all of its own
 # Answers that another try would get again: the session cannot be opened.
 DEFINITE: Final = (gateway_mt5.GatewayRejected, gateway_mt5.AccountMismatch, opening.AccountNotFresh)
 RETRY_MAX_S: Final = 5
@@ -51,7 +57,7 @@ def trade(*, group_id: int, holder: str, now: Callable[[], datetime]) -> bool:
     """Do one slice of a group's session and return whether there was anything to do.
 
     1. Claim the group; held by somebody who is not about to let go, leave.
-    2. Open the session at the venue if nobody has.
+    2. Open the session at the venue if nobody has; where that took long, leave the trading to the next slice.
     3. Get everything ready; while a predecessor hands over, claim as soon as he lets go.
     4. Trade for at most `SLICE`, or until the session is closed and flat.
     5. Finish under the fence: cursor, state and lease in one statement; or end the session.
@@ -110,7 +116,7 @@ class Slice:
             saving.finish(self.lease, ran.state, cursor=ran.cursor, at=self.now())
 
     def _open(self, session: Session, lease: Lease) -> bool:
-        """Open the session at the venue; one that was stopped before it had an account ends here."""
+        """Open the session at the venue and tell whether this slice goes on; one stopped before it began ends here."""
         if session.stop_requested_at is not None and session.account_id is None:
             ending.abandon(lease, session, error="", at=self.now())
             return False
@@ -118,7 +124,11 @@ class Slice:
             opening.open_at_venue(session=session, plan=sessions.plan_of(session), wire=wire, at=self.now())
         telemetry.say(Tag.INIT, f"session {session.pk} on {session.account}, limit {session.max_loss_units}")
         telemetry.say(Tag.CONCURRENT, f"session {session.pk}: one loop, a coroutine for each symbol")
-        return True
+        if self.now() - self.began < OPENED_LATE:
+            return True
+        work.finish(lease)
+        work.ring(sessions.TRADE_TASK, lease.id)
+        return False
 
     async def _trade(self, desk: TradingDesk) -> Trading | None:
         """Stand ready, take the lease if it is not ours yet, and run the loop; None when it never became ours."""
@@ -173,15 +183,28 @@ def _load(group_id: int, desk: TradingDesk) -> Start:
 
 
 def _give_up(lease: Lease, error: Exception, *, at: datetime) -> None:
-    """Let go after a failure: try again soon, but open a session three times at most."""
+    """Let go after a failure and try again soon; a session that cannot be opened ends.
+
+    A machine that is still starting needs more time than one slice has: running out of it is no refusal and is not
+    counted as one. What an unfinished try has done is found by the next.
+    """
+    if isinstance(error, SoftTimeLimitExceeded):
+        connection.close()  # it may have been interrupted in the middle of an answer
     session = Session.objects.get(group=lease.id)
     said = f"{getattr(error, 'code', type(error).__name__)}: {getattr(error, 'detail', error)}"
     telemetry.say(Tag.TASK_FAILURE, f"session {session.pk} {said}", level=logging.ERROR)
     try:
-        if session.state == "OPENING" and (isinstance(error, DEFINITE) or lease.attempt >= OPEN_TRIES):
+        if session.state == "OPENING" and _is_hopeless(session, error, attempt=lease.attempt, at=at):
             ending.abandon(lease, session, error=said, at=at)
             return
         Session.objects.filter(pk=session.pk).update(error=said[:2_000])
         work.give_up(lease, wait=timedelta(seconds=min(2 ** (lease.attempt - 1), RETRY_MAX_S)))
     except FenceLost as lost:
         logger.warning("%s", lost)
+
+
+def _is_hopeless(session: Session, error: Exception, *, attempt: int, at: datetime) -> bool:
+    """Tell whether another try to open the session would end as this one did."""
+    if isinstance(error, DEFINITE) or at - session.created_at >= OPEN_FOR:
+        return True
+    return isinstance(error, Refusal) and attempt >= OPEN_TRIES

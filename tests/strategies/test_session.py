@@ -8,17 +8,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 
-from approvals.models import AuditEvent
+from approvals.models import Account, AuditEvent
 from approvals.operations import killswitch
 from approvals.rules.scope import Scope
 from crs.kernel import clock, work
 from crs.kernel.actor import machine
 from execution.models import Fill, Order
+from guardian.operations import symbols
 from ledger.models import NavMark
 from strategies.models import Session, SymbolGroup, SymbolRun
-from strategies.operations import sessions
+from strategies.operations import sessions, slices
 from strategies.operations.sessions import SessionOver, SessionsFull
 from tests.strategies import stage
 
@@ -156,6 +158,52 @@ def test_a_gateway_that_cannot_be_reached_is_one_clear_error(gateway: PaperGatew
     assert session.state == "FAILED"
     assert session.error.startswith("GATEWAY_UNREACHABLE")
     assert work.claim(SymbolGroup, id=work_row.pk, holder="anybody") is not None  # nobody holds it any more
+
+
+def test_a_slow_start_does_not_fail_a_session(gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is still starting: the worker's time limit ends try after try, each of them a step further."""
+
+    def too_slow(*_: object, **__: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    session = stage.start(symbols=["BTCUSD.s"], **QUICK)
+    with monkeypatch.context() as slow:
+        slow.setattr(symbols, "register", too_slow)  # the account stands at the venue by then
+        for _ in range(slices.OPEN_TRIES + 2):
+            SymbolGroup.objects.update(not_before=None)
+            assert stage.trade(session)
+    session.refresh_from_db()
+    assert (session.state, session.error.partition(":")[0]) == ("OPENING", "SoftTimeLimitExceeded")
+
+    SymbolGroup.objects.update(not_before=None)
+    assert stage.play(session)["reconciled"]
+    session.refresh_from_db()
+    assert session.error == ""
+    assert Account.objects.filter(trading_session=session).count() == 1
+
+
+def test_a_session_that_never_opens_fails_in_the_end(gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_slow(*_: object, **__: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(symbols, "register", too_slow)
+    session = stage.start(symbols=["BTCUSD.s"], **QUICK)
+    Session.objects.update(created_at=F("created_at") - slices.OPEN_FOR)
+    assert stage.trade(session)
+    session.refresh_from_db()
+    assert (session.state, session.error.partition(":")[0]) == ("FAILED", "SoftTimeLimitExceeded")
+
+
+def test_a_session_that_opened_late_leaves_the_trading_to_the_next_slice(
+    gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker's time limit counts from the task's start: a slice begun at its end would be killed in mid-order."""
+    monkeypatch.setattr(slices, "OPENED_LATE", timedelta(0))
+    session = stage.start(symbols=["BTCUSD.s"], **QUICK)
+    assert stage.trade(session)
+    session.refresh_from_db()
+    assert (session.state, session.group.slices, session.group.lease_until) == ("RUNNING", 0, None)
+    assert stage.play(session)["reconciled"]
 
 
 def test_bad_data_fail_the_session_at_the_first_try(gateway: PaperGateway) -> None:
