@@ -69,21 +69,6 @@ def refuse_wrong_rights(**_: object) -> None:
     checks.refuse_a_mighty_application()
 
 
-@worker_init.connect
-def succeed_the_dead(**_: object) -> None:
-    """Take over at once from a worker that was killed: the sweep rings for what it held within a second."""
-    from django.db import DatabaseError, connection  # noqa: PLC0415 — the apps have to be loaded first
-
-    from strategies.operations import succession  # noqa: PLC0415 — the apps have to be loaded first
-
-    try:
-        succession.end_leases_of_the_dead()
-    except DatabaseError:
-        return  # then they lapse by themselves
-    finally:
-        connection.close()  # opened before the process forks
-
-
 @worker_ready.connect
 def ring_first_canaries(**_: object) -> None:
     """Ring every canary at once: a new worker proves that it hears before the timetable asks."""

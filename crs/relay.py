@@ -23,6 +23,7 @@ from crs.kernel.work import DOORBELL
 from execution import queries as execution_queries
 from guardian.operations import signs
 from strategies import queries as strategies_queries
+from strategies.operations import succession
 
 if TYPE_CHECKING:
     import threading
@@ -77,8 +78,9 @@ def _relay(listening: psycopg.Connection[Any], stop: threading.Event) -> None:
 
 
 def sweep() -> int:
-    """Ring for every row that is due, and say that the relay lives; returns how many rang."""
+    """Free what the dead held, ring for every row that is due, and say that the relay lives; returns how many rang."""
     close_old_connections()
+    succession.end_leases_of_the_dead()
     rung = 0
     for each in SWEEPS:
         for row in each.due():

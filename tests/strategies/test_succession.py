@@ -8,7 +8,11 @@ import subprocess
 
 import pytest
 
+from crs import relay
+from crs.kernel import work
+from strategies.models import SymbolGroup
 from strategies.operations import succession
+from tests.strategies import stage
 
 
 @pytest.fixture
@@ -18,14 +22,34 @@ def dead_pid() -> int:
     return child.pid
 
 
-def test_only_a_process_of_this_machine_that_is_gone_is_dead(dead_pid: int) -> None:
-    machine = socket.gethostname()
-    assert succession.is_dead(f"{machine}:{dead_pid}")
+def signed_by(pid: int | str) -> str:
+    return f"{succession.holder().rpartition(':')[0]}:{pid}"
+
+
+def test_only_a_process_counted_where_we_are_and_gone_is_dead(dead_pid: int) -> None:
+    assert succession.is_dead(signed_by(dead_pid))
     assert not succession.is_dead(succession.holder())
-    assert not succession.is_dead(f"{machine}:{os.getppid()}")
-    assert not succession.is_dead(f"another-machine:{dead_pid}")
+    assert not succession.is_dead(signed_by(os.getppid()))
+    assert not succession.is_dead(f"another-machine/1:{dead_pid}")
+    assert not succession.is_dead(f"{socket.gethostname()}/1:{dead_pid}")  # a container with the machine's name
     assert not succession.is_dead("")
-    assert not succession.is_dead(f"{machine}:")
+    assert not succession.is_dead(signed_by(""))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_frees_what_a_dead_process_held_and_rings_for_it(
+    dead_pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child of a worker that goes on: its lease would lapse after six seconds, and nobody rings for it until then."""
+    rung: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(relay, "publish", lambda task, row: rung.append((task, row)))
+    dead, alive = stage.start(symbols=["BTCUSD.s"]), stage.start(symbols=["ETHUSD.s"])
+    assert work.claim(SymbolGroup, id=dead.group.pk, holder=signed_by(dead_pid)) is not None
+    assert work.claim(SymbolGroup, id=alive.group.pk, holder=succession.holder()) is not None
+
+    relay.sweep()
+    assert rung == [("strategies.trade_group", dead.group.pk)]
+    assert work.claim(SymbolGroup, id=dead.group.pk, holder=succession.holder()) is not None
 
 
 @pytest.mark.django_db
