@@ -175,6 +175,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a worker hoards nothing that another co
 CELERY_WORKER_POOL = "prefork"  # threads and gevent do not enforce time limits (celery/celery#1958)
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000  # memory grows (celery/celery#4843)
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 300_000  # KiB
+CELERY_WORKER_CONSUMER = "crs.consumer:PromptConsumer"  # hears again as soon as its broker is back
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # crs/observability.py has set it up
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # the lost message comes back: not twice at once
