@@ -46,6 +46,14 @@ def test_every_setting_is_documented() -> None:
     assert {name for name in read if name.isupper()} - NOT_SETTINGS - documented == set()
 
 
+def test_the_example_environment_names_every_setting_and_sets_none() -> None:
+    """`CRS_PROCESS` is the stack's own to say."""
+    documented = {name for row in rows("SETTINGS.md") for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row[0])}
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    assert {line[2:].split("=")[0] for line in lines if "=" in line} == documented - {"CRS_PROCESS"}
+    assert [line for line in lines if line and not line.startswith("# ")] == []
+
+
 def test_only_the_settings_and_the_stack_read_the_environment() -> None:
     readers = {
         str(path)
