@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-# ENGINE.md 3: renewed each second, found by the sweep within one more: take-over 7 s at most, 15 s are required.
+# Renewed each second, found by the sweep within one more: take-over 7 s at most, 15 s are required.
 LEASE = timedelta(seconds=6)
 DOORBELL = "crs_doorbell"  # the channel that crs/relay.py listens on
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T", "Order", "Position")
-ALLOWED_S = 60  # from the click to a proved stop (ENGINE.md, section 8)
+ALLOWED_S = 60  # from the click to a proved stop
 
 
 @dataclass(frozen=True, slots=True)

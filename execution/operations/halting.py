@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from execution.queries import Target
 
 CALL_MS: Final = 3_000  # one call to one gateway; the others do not wait for it
-CLOSE_WITHIN: Final = timedelta(seconds=20)  # ENGINE.md 8: asked again, positions are zero after 20 s
+CLOSE_WITHIN: Final = timedelta(seconds=20)  # asked again and again, positions are zero after 20 s
 ANSWER_WITHIN: Final = timedelta(seconds=6)  # two calls to a gateway that does not answer
 CLOSE_PAUSE_MAX: Final = timedelta(seconds=30)
 PAUSE_MS: Final = 200  # between two rounds
