@@ -29,7 +29,7 @@ environment-dev:
 	@$(PYTHON) -m crs.stack.environment $(VENV) $(DEV_SET)
 
 setup: environment-dev ## virtual environment (.venv), requirements (skipped while their hash stands), git hook, .env
-	@test -e .env || cp .env.example .env
+	@test -e .env || install -m 600 .env.example .env
 	@if git rev-parse --git-dir >/dev/null 2>&1; then $(PY) -m pre_commit install --install-hooks >/dev/null && echo "git hook installed"; fi
 
 up: environment ## everything, in the foreground: services, migrations, demo desk; Ctrl-C stops all (UP_ARGS="--port 8001 --no-demo")

@@ -21,11 +21,12 @@ def main() -> int:
         return once.main(["manage.py", *sys.argv[1:]])
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
         execute_from_command_line(sys.argv)
-    except NoAddress as error:
+    except (NoAddress, ImproperlyConfigured) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

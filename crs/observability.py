@@ -26,7 +26,7 @@ SECRET_NAME = re.compile(
 # What a secret looks like inside a sentence or a traceback.
 SECRET_LOOKS = (
     (re.compile(r"(?<=://)[^/@\s\"']*:[^/@\s\"']+(?=@)"), REMOVED),  # user:password in an address
-    (re.compile(r"\bcrs_(?:live|paper|demo)_[A-Za-z0-9_-]+"), REMOVED),  # our bearer tokens
+    (re.compile(r"\bcrs_(?:live|staging|demo)_[A-Za-z0-9_-]+"), REMOVED),  # our bearer tokens
     (re.compile(r"(?i)\b(bearer|basic|apikey)\s+[A-Za-z0-9+/=._~-]{8,}"), rf"\1 {REMOVED}"),
     (
         re.compile(r"(?i)\b(passw(?:or)?d|secret|token|api_?key)(['\"]?\s*[=:]\s*['\"]?)[^\s'\",;&)}]+"),

@@ -75,7 +75,7 @@ def create(
 ) -> NewKey:
     """Make a key. Its secret is in the answer and nowhere else. Raises `KeyMalformed`.
 
-    `label` is the middle of a bearer token (`crs_<label>_…`), so that a leaked one tells where it belongs.
+    `label` is one of `rules.keys.LABELS`.
     """
     rules.refuse_malformed(name=name, kind=kind, scopes=scopes, addresses=addresses)
     if expires_at is not None and expires_at <= at:

@@ -28,6 +28,9 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 BEARER_ANYWHERE = frozenset({scope for scope in SCOPES if scope.endswith(":read")} | {"telemetry:write"})
 BEARER_ON_PAPER = frozenset({"ledger:write", "order:propose"})
 
+# The middle of a bearer token (`crs_<label>_…`), by environment: a leaked one tells where it belongs.
+LABELS = {"production": "live", "staging": "staging", "demo": "demo"}
+
 
 class KeyMalformed(Refusal):
     """A key cannot be made like this: name, kind, scopes, addresses or expiry."""

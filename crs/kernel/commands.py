@@ -9,9 +9,10 @@ import argparse
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from crs.kernel.refusal import Refusal
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
 FINDING, REFUSED = 1, 2
+
+
+class DatabaseAway(Refusal):
+    """PostgreSQL does not answer, or not in time: nothing was written, and nobody takes new risk without it."""
+
+    code: ClassVar[str] = "DATABASE_AWAY"
+    title: ClassVar[str] = "The database does not answer"
+    status: ClassVar[int] = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class JsonCommand(BaseCommand, ABC):
     """A command with `--json`. It defines `add_options(parser)` and `run(options) -> Outcome`.
 
     A `Refusal` becomes one line `CODE: detail` on standard error (with `--json` also an object with `ok`, `code` and
-    `detail`) and exit 2.
+    `detail`) and exit 2; a database that is away is one, `DATABASE_AWAY`.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -62,15 +71,21 @@ class JsonCommand(BaseCommand, ABC):
         try:
             outcome = self.run(options)
         except Refusal as refusal:
-            if options["json"]:
-                self._print({"ok": False, "code": refusal.code, "detail": refusal.detail})
-            raise CommandError(f"{refusal.code}: {refusal.detail}", returncode=REFUSED) from refusal
+            raise self._refused(refusal, options) from refusal
+        except OperationalError as error:
+            # The driver's first line says what is the matter; the others repeat it for each address that was tried.
+            raise self._refused(DatabaseAway(str(error).partition("\n")[0]), options) from error
         for line in outcome.lines:
             self.stdout.write(line)
         if options["json"]:
             self._print({**outcome.facts, "ok": outcome.ok})
         if not outcome.ok:
             raise SystemExit(FINDING)
+
+    def _refused(self, refusal: Refusal, options: Mapping[str, Any]) -> CommandError:
+        if options["json"]:
+            self._print({"ok": False, "code": refusal.code, "detail": refusal.detail})
+        return CommandError(f"{refusal.code}: {refusal.detail}", returncode=REFUSED)
 
     def _print(self, facts: Mapping[str, Any]) -> None:
         self.stdout.write(json.dumps(facts, default=str, ensure_ascii=False))

@@ -145,10 +145,16 @@ class Site:
             "CRS_STATE_DIR": str(self.folder.path),
             "CRS_HOSTS": ",".join([*self._hosts(), *filter(None, [os.environ.get("CRS_HOSTS")])]),
             "WEB_URL": self.web_url,
-            "SECRET_KEY_FILE": os.environ.get("SECRET_KEY_FILE", str(self.folder.secret_file("secret_key"))),
+            **self._secret_key(),
             "GATEWAY_KEY_FILE": os.environ.get("GATEWAY_KEY_FILE", str(self.gateway_key())),
             "PYTHONUNBUFFERED": "1",
         }
+
+    def _secret_key(self) -> dict[str, str]:
+        """Return the file with the key that signs browser sessions; an operator's own, in a file or not, wins."""
+        if os.environ.get("SECRET_KEY") and not os.environ.get("SECRET_KEY_FILE"):
+            return {}
+        return {"SECRET_KEY_FILE": os.environ.get("SECRET_KEY_FILE", str(self.folder.secret_file("secret_key")))}
 
     def _hosts(self) -> list[str]:
         """Return the names that the supervisor itself asks web by."""

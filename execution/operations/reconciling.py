@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from approvals import queries as approvals_queries
 from crs.kernel.refusal import Refusal
 from crs.kernel.stopwatch import Stopwatch
 from execution import queries
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 LOOKS: Final = 10
 LOOK_AGAIN_MS: Final = 200
+
+
+class UnknownVenue(Refusal):
+    """There is no such venue: nothing was compared, which is no agreement."""
+
+    code: ClassVar[str] = "UNKNOWN_VENUE"
+    title: ClassVar[str] = "There is no such venue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +54,12 @@ def reconcile_venue(venue: str | None, *, actor: Actor, at: datetime) -> list[Co
     """Compare every account of a venue (of all venues without one) with our book, also those that are closed.
 
     A gateway that does not answer is a finding, not a match; only a closed account that its gateway has forgotten is
-    left out. Raises `GatewayUnreachable` when there is no gateway.
+    left out. Raises `UnknownVenue`, and `GatewayUnreachable` when there is no gateway.
     """
     accounts = queries.served_accounts()
     if venue is not None:
+        if not approvals_queries.venues().filter(code__iexact=venue).exists():
+            raise UnknownVenue(f"there is no venue {venue[:48]}")
         accounts = accounts.filter(venue__code__iexact=venue)
     watch = Stopwatch(at)
     compared = []

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from approvals.rules.keys import LABELS
 from crs import observability
 from crs.observability import REMOVED, redact, without_secrets
 
@@ -30,7 +31,8 @@ def test_a_secret_inside_a_sentence_is_removed(secret: str) -> None:
     for text in (
         f"connection to postgresql://crs_app:{secret}@127.0.0.1:5432/crs failed",
         f"redis://:{secret}@127.0.0.1:6379/0",
-        f"Authorization: Bearer crs_live_7_{secret}",
+        *(f"caller sent crs_{label}_k7_{secret}" for label in LABELS.values()),
+        f"Authorization: Bearer {secret}",
         f"password={secret} host=db",
         f"{{'api_key': '{secret}'}}",
         f"-----BEGIN PRIVATE KEY-----\n{secret}\n-----END PRIVATE KEY-----",

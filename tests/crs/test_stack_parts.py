@@ -159,6 +159,18 @@ def test_a_file_of_settings_fills_what_the_environment_leaves_open(
     assert os.environ.pop("CRS_TEST_TWO") == "also"
 
 
+def test_an_operators_own_key_wins_over_the_one_in_the_folder(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings read a file before a value: handing ours on beside an operator's SECRET_KEY would silence it."""
+    for name in ("SECRET_KEY", "SECRET_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    site = Site(folder, addresses={"DATABASE_URL": "", "REDIS_URL": ""})
+    assert Path(site.python_environment("web")["SECRET_KEY_FILE"]).is_relative_to(folder.path)
+    monkeypatch.setenv("SECRET_KEY", "an operator's")
+    assert "SECRET_KEY_FILE" not in site.python_environment("web")
+    monkeypatch.setenv("SECRET_KEY_FILE", "/etc/crs/secret_key")
+    assert site.python_environment("web")["SECRET_KEY_FILE"] == "/etc/crs/secret_key"
+
+
 def test_the_owner_is_no_application_role(folder: Folder) -> None:
     """The owner of the tests' database may do everything there: as DATABASE_URL he is refused, with the reason."""
     site = Site(folder)

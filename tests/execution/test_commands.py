@@ -41,7 +41,9 @@ def own_desk(own_gateway: PaperGateway, transactional_db: None) -> Iterator[Venu
     ledger_queries.forget()
 
 
-def manage(gateway: PaperGateway, *arguments: str, gateway_url: str = "") -> tuple[int, dict[str, Any], str]:
+def manage(
+    gateway: PaperGateway, *arguments: str, gateway_url: str = "", database_url: str = ""
+) -> tuple[int, dict[str, Any], str]:
     """Run a command with PostgreSQL and the gateway alone, and return (exit code, its JSON, what it said)."""
     database = connection.settings_dict
     url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
@@ -50,7 +52,7 @@ def manage(gateway: PaperGateway, *arguments: str, gateway_url: str = "") -> tup
         cwd=ROOT,
         env={
             **os.environ,
-            "DATABASE_URL": f"{url}/{database['NAME']}",
+            "DATABASE_URL": database_url or f"{url}/{database['NAME']}",
             "REDIS_URL": f"redis://:x@{NOWHERE}/0",
             "GATEWAY_COMMAND_URL": gateway_url or gateway.command,
             "GATEWAY_TICKS_URL": f"tcp://{NOWHERE}",
@@ -115,6 +117,22 @@ def test_reconcile_agrees_and_finds_what_does_not(own_desk: VenueDesk, own_gatew
     trade(own_desk.wire, own_desk.account.login, foreign_order(magic=MAGIC))  # our number, and no order of ours
     code, said, _ = manage(own_gateway, "reconcile", "--venue", "paper")
     assert (code, said["ok"], said["venue_only"], said["open_breaks"] > 0) == (1, False, 1, True)
+
+
+def test_reconcile_of_a_venue_that_nobody_knows_is_no_agreement(own_desk: VenueDesk, own_gateway: PaperGateway) -> None:
+    code, said, out = manage(own_gateway, "reconcile", "--venue", "nope")
+    assert (code, said["ok"], said["code"]) == (2, False, "UNKNOWN_VENUE"), out
+
+
+@pytest.mark.parametrize("command", [("kill", "engage", "--scope", "GLOBAL", "--reason", "drill"), ("reconcile",)])
+def test_a_command_without_its_database_says_so_in_one_line(
+    own_gateway: PaperGateway, command: tuple[str, ...]
+) -> None:
+    """A person at 3 a.m. gets a code and a sentence, and no page of Python."""
+    code, said, out = manage(own_gateway, *command, database_url=f"postgresql://crs_app:x@{NOWHERE}/crs")
+    assert (code, said["ok"], said["code"]) == (2, False, "DATABASE_AWAY"), out
+    assert "Traceback" not in out
+    assert len(out.strip().splitlines()) == 2  # the object, and the line
 
 
 def test_reconcile_without_a_gateway_is_no_agreement(own_desk: VenueDesk, own_gateway: PaperGateway) -> None:

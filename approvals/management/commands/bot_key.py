@@ -9,7 +9,7 @@ from django.conf import settings
 
 from approvals import queries
 from approvals.operations import keys
-from approvals.rules.keys import KINDS, SCOPES
+from approvals.rules.keys import KINDS, LABELS, SCOPES
 from crs.kernel import clock
 from crs.kernel.actor import machine
 from crs.kernel.commands import JsonCommand, Outcome, add_json
@@ -53,7 +53,7 @@ class Command(JsonCommand):
             desk=queries.desk(options["desk"]) if options["desk"] else None,
             addresses=_words(options["addresses"]),
             expires_at=at + timedelta(days=options["days"]) if options["days"] is not None else None,
-            label="live" if settings.CRS_ENV == "production" else settings.CRS_ENV,
+            label=LABELS[settings.CRS_ENV],
             actor=ACTOR,
             at=at,
         )

@@ -70,7 +70,7 @@ def new(request: HttpRequest) -> HttpResponse:
             expires_at=expires_at,
             actor=Actor("person", request.user.get_username()),
             at=at,
-            label="live" if settings.HARDENED else "demo",
+            label=rules.LABELS[settings.CRS_ENV],
         )
     except Refusal as refusal:
         return _form(request, form, wrong=refusal.detail, status=refusal.status)
