@@ -47,7 +47,7 @@ def main() -> None:
 
 
 async def measure(address: Any, login: str) -> None:
-    from guardian.adapters.gateway_mt5 import Wire
+    from guardian.adapters.gateway_mt5.wire import Wire
     from tests.support.paper_gateway import key, order
 
     feed = follow(address, login)
@@ -88,7 +88,7 @@ async def timed(ask: Callable[[], Awaitable[Any]], rounds: int) -> list[float]:
 
 
 def follow(address: Any, login: str) -> Any:
-    from guardian.adapters.gateway_mt5 import TickFeed
+    from guardian.adapters.gateway_mt5.feed import TickFeed
 
     feed = TickFeed(address)
     feed.follow(login)

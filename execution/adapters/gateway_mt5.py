@@ -13,13 +13,14 @@ from crs.kernel.money import text_of
 from execution.rules.facts import LOT_DECIMALS
 from execution.rules.wire import NO_ANSWER, NOT_SENT, Outcome, OutcomeState, Ready
 from guardian.adapters import gateway_records as records
-from guardian.adapters.gateway_mt5 import GatewaySilent, GatewayUnreachable, OutcomeUnknown
+from guardian.adapters.gateway_mt5.answers import GatewaySilent, GatewayUnreachable, OutcomeUnknown
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from approvals.rules.halts import Positions
-    from guardian.adapters.gateway_mt5 import BlockingWire, Wire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
+    from guardian.adapters.gateway_mt5.wire import Wire
     from guardian.gateway.protocol import Answer
 
 PENDING_TYPES: Final = {"LIMIT": "_LIMIT", "STOP": "_STOP", "MARKET": ""}

@@ -18,7 +18,9 @@ from execution.operations import booking, gate, orders
 from execution.rules.facts import Wish
 from execution.rules.orders import FOREIGN
 from execution.rules.proposals import Proposal
-from guardian.adapters import gateway_mt5 as wires
+from guardian.adapters.gateway_mt5.address import GatewayKeyMissing
+from guardian.adapters.gateway_mt5.answers import GatewayRejected, GatewaySilent, GatewayUnreachable
+from guardian.adapters.gateway_mt5.blocking import reading
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from approvals.models import Account
     from approvals.rules.halts import Halts
     from crs.kernel.actor import Actor
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
     from guardian.adapters.gateway_records import Position as VenuePosition
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def carry_out(*, actor: Actor, at: datetime) -> Carried:
         return Carried(0, 0, 0, 0)
     looked = closed = cancelled = left = 0
     try:
-        with wires.reading() as wire:
+        with reading() as wire:
             for account in queries.venue_accounts():
                 if not _may_cover(halts, account):
                     continue
@@ -68,7 +70,7 @@ def carry_out(*, actor: Actor, at: datetime) -> Carried:
                 closed += sum(_close(account, row, venue_at=venue_at, actor=actor, at=at) for row in held)
                 left += len(held)
                 _catch_up(account, wire=wire, actor=actor, at=at)
-    except (wires.GatewayUnreachable, wires.GatewaySilent, wires.GatewayKeyMissing, wires.GatewayRejected) as refusal:
+    except (GatewayUnreachable, GatewaySilent, GatewayKeyMissing, GatewayRejected) as refusal:
         log.warning("exits wait for the gateway: %s", refusal)
     return Carried(looked, closed, cancelled, left)
 

@@ -23,7 +23,8 @@ from crs.kernel.stopwatch import Stopwatch
 from execution import queries
 from execution.adapters import gateway_mt5
 from execution.models import GatewayLatch
-from guardian.adapters import gateway_mt5 as wires
+from guardian.adapters.gateway_mt5.address import configured
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,7 +246,7 @@ def _tell(call: _Call, target: Target) -> Told:
         return Told(target, ms, ok, code, said.get("orders_cancelled", 0), closed, total - closed)
 
     try:
-        with wires.BlockingWire(wires.configured()) as wire:
+        with BlockingWire(configured()) as wire:
             answer = gateway_mt5.kill_switch(
                 wire,
                 account_id=target.account_id,

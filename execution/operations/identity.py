@@ -12,14 +12,16 @@ from approvals.rules.scope import Scope
 from crs.kernel.stopwatch import Stopwatch
 from execution import queries
 from execution.models import AccountCheck
-from guardian.adapters import gateway_mt5 as wires
+from guardian.adapters.gateway_mt5.address import GatewayKeyMissing
+from guardian.adapters.gateway_mt5.answers import AccountMismatch, GatewaySilent, GatewayUnreachable
+from guardian.adapters.gateway_mt5.blocking import reading
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from approvals.models import Account
     from crs.kernel.actor import Actor
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
     from guardian.adapters.gateway_records import Identity
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,7 @@ def ask(account: Account, *, wire: BlockingWire, actor: Actor, at: datetime) -> 
     watch = Stopwatch(at)
     try:
         found = wire.ping(account.login)
-    except wires.AccountMismatch:
+    except AccountMismatch:
         found = None
     return check(account, found, actor=actor, at=watch.at)
 
@@ -76,9 +78,9 @@ def ask_all(*, actor: Actor, at: datetime) -> int:
     if not accounts:
         return right
     try:
-        with wires.reading() as wire:
+        with reading() as wire:
             for account in accounts:
                 right += ask(account, wire=wire, actor=actor, at=at)
-    except (wires.GatewayUnreachable, wires.GatewaySilent, wires.GatewayKeyMissing) as refusal:
+    except (GatewayUnreachable, GatewaySilent, GatewayKeyMissing) as refusal:
         log.warning("accounts were not checked: %s", refusal)
     return right

@@ -26,14 +26,22 @@ from execution.operations import booking
 from execution.rules import orders as rules
 from execution.rules.orders import FINAL
 from execution.rules.wire import NO_ANSWER, NOT_SENT, Outcome, Ready
-from guardian.adapters import gateway_mt5 as wires
+from guardian.adapters.gateway_mt5.address import GatewayKeyMissing
+from guardian.adapters.gateway_mt5.answers import (
+    AccountMismatch,
+    GatewayRejected,
+    GatewaySilent,
+    GatewayUnreachable,
+    OutcomeUnknown,
+)
+from guardian.adapters.gateway_mt5.blocking import reading
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from approvals.models import Account
     from crs.kernel.actor import Actor
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 log = logging.getLogger(__name__)
 
@@ -167,9 +175,9 @@ def carry(order_id: int, *, actor: Actor, at: datetime) -> Recorded | None:
     if ready is None:
         return None
     try:
-        with wires.reading() as wire:
+        with reading() as wire:
             outcome = gateway_mt5.send_blocking(wire, ready)
-    except (wires.GatewayUnreachable, wires.GatewayKeyMissing) as refusal:
+    except (GatewayUnreachable, GatewayKeyMissing) as refusal:
         outcome = replace(NOT_SENT, message=str(refusal))
     return record(order_id, outcome, actor=actor, at=watch.at)
 
@@ -202,17 +210,14 @@ def settle_due(*, actor: Actor, at: datetime) -> int:
     if not due:
         return count
     try:
-        with wires.reading() as wire:
+        with reading() as wire:
             for order in due:
                 try:
                     settle(order, wire=wire, actor=actor, at=at)
-                except (
-                    wires.GatewayRejected,
-                    wires.AccountMismatch,
-                ) as refusal:  # this order's account only: the others are asked about
+                except (GatewayRejected, AccountMismatch) as refusal:  # this account's only: the others are asked about
                     log.warning("order %s was not settled: %s", order.client_order_id, refusal)
                 count += 1
-    except (wires.GatewayUnreachable, wires.GatewaySilent, wires.GatewayKeyMissing) as refusal:
+    except (GatewayUnreachable, GatewaySilent, GatewayKeyMissing) as refusal:
         log.warning("orders were not settled: %s", refusal)
     return count
 
@@ -231,7 +236,7 @@ def cancel(order: Order, *, wire: BlockingWire, actor: Actor, at: datetime) -> R
             gateway_mt5.cancel(
                 wire, login=order.account.login, venue_order=order.venue_order, key=str(uuid.uuid4())
             )  # fmt: skip
-        except wires.OutcomeUnknown:
+        except OutcomeUnknown:
             log.warning("cancelling order %s was not answered; asking what became of it", order.client_order_id)
     return settle(order, wire=wire, actor=actor, at=at)
 

@@ -11,7 +11,8 @@ from crs.kernel.refusal import Refusal
 from crs.kernel.stopwatch import Stopwatch
 from execution import queries
 from execution.operations import booking
-from guardian.adapters import gateway_mt5 as wires
+from guardian.adapters.gateway_mt5.answers import AccountMismatch
+from guardian.adapters.gateway_mt5.blocking import reading
 from ledger import queries as ledger_queries
 from ledger.operations import reconciliation
 from ledger.rules.matching import Statement
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from approvals.models import Account
     from crs.kernel.actor import Actor
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 LOOKS: Final = 10
 LOOK_AGAIN_MS: Final = 200
@@ -63,11 +64,11 @@ def reconcile_venue(venue: str | None, *, actor: Actor, at: datetime) -> list[Co
         accounts = accounts.filter(venue__code__iexact=venue)
     watch = Stopwatch(at)
     compared = []
-    with wires.reading() as wire:
+    with reading() as wire:
         for account in accounts:
             try:
                 compared.append(reconcile_account(account, wire=wire, actor=actor, at=watch.at))
-            except wires.AccountMismatch as refusal:
+            except AccountMismatch as refusal:
                 if account.closed_at is None:
                     compared.append(Compared(account.code, error=f"{refusal.code}: {refusal.detail}"))
             except Refusal as refusal:

@@ -18,7 +18,8 @@ from django.db import close_old_connections, connection
 
 from crs.kernel import clock
 from guardian import queries
-from guardian.adapters.gateway_mt5 import TickFeed, configured
+from guardian.adapters.gateway_mt5.address import configured
+from guardian.adapters.gateway_mt5.feed import TickFeed
 from guardian.adapters.hot_redis import HotTierLost, TickWriter
 from guardian.operations import signs, symbols
 

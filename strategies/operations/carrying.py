@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from execution.models import Position
-    from guardian.adapters.gateway_mt5 import Wire
+    from guardian.adapters.gateway_mt5.wire import Wire
     from strategies.operations.desk import Seat, TradingDesk
     from strategies.operations.trading import Trading
     from strategies.operations.turns import Turns

@@ -15,7 +15,7 @@ from approvals.rules.scope import Scope
 from crs.kernel import work
 from crs.kernel.refusal import Refusal
 from execution.operations import booking
-from guardian.adapters.gateway_mt5 import accepted
+from guardian.adapters.gateway_mt5.answers import accepted
 from guardian.operations import symbols
 from ledger import queries as ledger_queries
 from ledger.operations import nav, reconciliation
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from approvals.models import Account
     from crs.kernel.work import Lease
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
     from ledger.models import NavMark
     from ledger.operations.reconciliation import Outcome
     from strategies.operations.desk import TradingDesk

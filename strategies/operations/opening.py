@@ -12,7 +12,7 @@ from approvals.operations import desks, limits
 from crs.kernel.money import text_of
 from crs.kernel.refusal import Refusal
 from execution.operations import booking, identity
-from guardian.adapters.gateway_mt5 import AccountMismatch, accepted
+from guardian.adapters.gateway_mt5.answers import AccountMismatch, accepted
 from guardian.operations import symbols
 from ledger import queries as ledger_queries
 from ledger.operations import accounts, nav
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from approvals.models import Account
     from crs.kernel.actor import Actor
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
     from strategies.rules.configuration import Plan
 
 

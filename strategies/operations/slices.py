@@ -19,7 +19,10 @@ from crs.kernel.refusal import Refusal
 from crs.kernel.work import FenceLost
 from execution import queries as execution_queries
 from guardian import queries as guardian_queries
-from guardian.adapters import gateway_mt5
+from guardian.adapters.gateway_mt5.address import configured
+from guardian.adapters.gateway_mt5.answers import AccountMismatch, GatewayRejected
+from guardian.adapters.gateway_mt5.blocking import reading
+from guardian.adapters.gateway_mt5.wire import Wire
 from strategies import telemetry
 from strategies.models import Session, SymbolGroup
 from strategies.operations import desk as desks
@@ -49,7 +52,7 @@ OPEN_TRIES: Final = 3  # refusals in a row that end a session which never began
 OPEN_FOR: Final = timedelta(seconds=45)  # less than the command waits: whoever started it hears why
 OPENED_LATE: Final = TASK / 2  # no time is left to trade in: the next slice begins with all of its own
 # Answers that another try would get again: the session cannot be opened.
-DEFINITE: Final = (gateway_mt5.GatewayRejected, gateway_mt5.AccountMismatch, opening.AccountNotFresh)
+DEFINITE: Final = (GatewayRejected, AccountMismatch, opening.AccountNotFresh)
 RETRY_MAX_S: Final = 5
 
 
@@ -110,7 +113,7 @@ class Slice:
             return
         assert self.lease is not None, "nobody trades without a lease"
         if ran.is_flat:
-            with gateway_mt5.reading() as wire:
+            with reading() as wire:
                 ending.end(self.lease, desk, ran.state, wire=wire, at=self.now())
         else:
             saving.finish(self.lease, ran.state, cursor=ran.cursor, at=self.now())
@@ -120,7 +123,7 @@ class Slice:
         if session.stop_requested_at is not None and session.account_id is None:
             ending.abandon(lease, session, error="", at=self.now())
             return False
-        with gateway_mt5.reading() as wire:
+        with reading() as wire:
             opening.open_at_venue(session=session, plan=sessions.plan_of(session), wire=wire, at=self.now())
         telemetry.say(Tag.INIT, f"session {session.pk} on {session.account}, limit {session.max_loss_units}")
         telemetry.say(Tag.CONCURRENT, f"session {session.pk}: one loop, a coroutine for each symbol")
@@ -137,7 +140,7 @@ class Slice:
         history_from = await self.turns.outside(lambda: execution_queries.history_start(account_id))
         reader = guardian_queries.hot_ticks(desk.account.code)
         try:
-            async with gateway_mt5.Wire(gateway_mt5.configured()) as wire:
+            async with Wire(configured()) as wire:
                 await reader.connect()
                 if not await self._is_ours() or self.lease is None:
                     return None

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from guardian.adapters import gateway_mt5 as wires
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 from ledger import queries as ledger_queries
 from tests.execution.venue import VenueDesk
 from tests.support.paper_gateway import PaperGateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from guardian.adapters.gateway_mt5 import BlockingWire
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +42,7 @@ def own_gateway(tmp_path: Any, settings: Any) -> Iterator[PaperGateway]:
 @pytest.fixture
 def wire(gateway: PaperGateway) -> Iterator[BlockingWire]:
     """A blocking wire to the shared gateway."""
-    with wires.BlockingWire(gateway.address) as opened:
+    with BlockingWire(gateway.address) as opened:
         yield opened
 
 

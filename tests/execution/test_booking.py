@@ -22,7 +22,7 @@ from tests.support.paper_gateway import close, eventually, key, trade
 from tests.support.paper_gateway import order as foreign_order
 
 if TYPE_CHECKING:
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from approvals import queries as approvals_queries
 from approvals.rules.scope import GLOBAL
 from crs.kernel import clock
 from execution.operations import exits
-from guardian.adapters.gateway_mt5 import BlockingWire
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 from ledger import queries as ledger_queries
 from tests.execution.venue import MAGIC, VenueDesk
 from tests.support.cast import WORKER

@@ -13,7 +13,7 @@ from approvals.rules.scope import GLOBAL, Scope
 from crs.kernel import clock
 from execution.models import AccountCheck, Fill, GatewayLatch, Order, Position
 from execution.operations import exits, halting, identity, orders, reconciling
-from guardian.adapters.gateway_mt5 import BlockingWire
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 from guardian.models import Symbol
 from ledger import queries as ledger_queries
 from tests.execution.facts import LOT

@@ -22,7 +22,7 @@ from tests.execution.venue import MAGIC, VenueDesk
 from tests.support.cast import ALICE, WORKER
 
 if TYPE_CHECKING:
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 pytestmark = pytest.mark.django_db
 

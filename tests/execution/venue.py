@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from approvals.models import Account
     from execution.operations.gate import Decided
     from execution.operations.orders import Recorded
-    from guardian.adapters.gateway_mt5 import BlockingWire
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
     from guardian.adapters.gateway_records import Deal, Position
 
 SYMBOL = "BTCUSD.s"

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from guardian.adapters.gateway_mt5 import AccountMismatch, BlockingWire, GatewayRejected, TickFeed, Wire, accepted
+from guardian.adapters.gateway_mt5.answers import AccountMismatch, GatewayRejected, accepted
+from guardian.adapters.gateway_mt5.feed import TickFeed
+from guardian.adapters.gateway_mt5.wire import Wire
 from tests.support.paper_gateway import close, eventually, key, order, trade
 
 if TYPE_CHECKING:
-    from guardian.adapters.gateway_mt5 import Address
+    from guardian.adapters.gateway_mt5.address import Address
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
     from guardian.rules.ticks import Tick
 
 SYMBOL = "BTCUSD.s"

@@ -12,7 +12,8 @@ from tests.support.paper_gateway import PaperGateway, open_account
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from guardian.adapters.gateway_mt5 import Address, BlockingWire
+    from guardian.adapters.gateway_mt5.address import Address
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 
 @pytest.fixture(scope="module")

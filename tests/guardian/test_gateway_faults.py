@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from guardian.adapters.gateway_mt5 import (
+from guardian.adapters.gateway_mt5.answers import (
     AccountMismatch,
-    BlockingWire,
     GatewayUnreachable,
     OutcomeUnknown,
-    TickFeed,
-    Wire,
     accepted,
     refuse_other_account,
 )
+from guardian.adapters.gateway_mt5.feed import TickFeed
+from guardian.adapters.gateway_mt5.wire import Wire
 from guardian.gateway import protocol
 from tests.guardian.gateway_contract import FAR_AHEAD, LONG_AGO
 from tests.support.paper_gateway import (
@@ -36,6 +35,8 @@ from tests.support.paper_gateway import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from guardian.adapters.gateway_mt5.blocking import BlockingWire
 
 
 @pytest.fixture(scope="module")

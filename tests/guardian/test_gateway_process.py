@@ -17,17 +17,17 @@ import pytest
 import zmq
 import zmq.auth
 
-from guardian.adapters.gateway_mt5 import (
-    Address,
-    BlockingWire,
+from guardian.adapters.gateway_mt5.address import Address
+from guardian.adapters.gateway_mt5.answers import (
     GatewayRejected,
     GatewaySilent,
     GatewayUnreachable,
     OutcomeUnknown,
-    TickFeed,
-    Wire,
     accepted,
 )
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
+from guardian.adapters.gateway_mt5.feed import TickFeed
+from guardian.adapters.gateway_mt5.wire import Wire
 from guardian.gateway import protocol
 from guardian.gateway.protocol import Key
 from guardian.gateway.server import InterfaceRefused, refuse_interface

@@ -12,17 +12,10 @@ from typing import Any
 import pytest
 import zmq
 
-from guardian.adapters import gateway_mt5
-from guardian.adapters.gateway_mt5 import (
-    Address,
-    BlockingWire,
-    GatewayKeyMissing,
-    GatewayRejected,
-    GatewaySilent,
-    GatewayUnreachable,
-    OutcomeUnknown,
-    Wire,
-)
+from guardian.adapters.gateway_mt5.address import Address, GatewayKeyMissing, configured
+from guardian.adapters.gateway_mt5.answers import GatewayRejected, GatewaySilent, GatewayUnreachable, OutcomeUnknown
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
+from guardian.adapters.gateway_mt5.wire import Wire
 from guardian.gateway import protocol
 from guardian.gateway.protocol import Key
 from tests.support.paper_gateway import key, order
@@ -233,10 +226,10 @@ def test_a_wire_lives_through_turns_of_a_loop_that_stops_in_between(lying: Any) 
 def test_a_gateway_without_address_or_key_is_one_clear_refusal(settings: Any, tmp_path: Any) -> None:
     settings.GATEWAY_COMMAND_URL = ""
     with pytest.raises(GatewayUnreachable, match="start a stack"):
-        gateway_mt5.configured()
+        configured()
     settings.GATEWAY_COMMAND_URL, settings.GATEWAY_TICKS_URL = "tcp://127.0.0.1:1", "tcp://127.0.0.1:2"
     settings.GATEWAY_KEY_FILE = tmp_path / "none"
     with pytest.raises(GatewayKeyMissing):
-        gateway_mt5.configured()
+        configured()
     settings.GATEWAY_KEY_FILE.write_text(f"k:{'ab' * 32}")
-    assert gateway_mt5.configured().key.key_id == "k"
+    assert configured().key.key_id == "k"

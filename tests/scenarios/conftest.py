@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from guardian.adapters.gateway_mt5 import BlockingWire
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 from ledger import queries as ledger_queries
 from tests.execution.conftest import configure
 from tests.execution.venue import VenueDesk

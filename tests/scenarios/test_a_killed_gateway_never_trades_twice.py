@@ -10,7 +10,7 @@ import pytest
 from crs.kernel import clock
 from execution.models import Fill, Order
 from execution.operations import orders, reconciling
-from guardian.adapters.gateway_mt5 import BlockingWire
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 from tests.support.cast import WORKER
 from tests.support.paper_gateway import eventually
 

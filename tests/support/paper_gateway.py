@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
-from guardian.adapters.gateway_mt5 import Address, BlockingWire
+from guardian.adapters.gateway_mt5.address import Address
+from guardian.adapters.gateway_mt5.blocking import BlockingWire
 from guardian.gateway import protocol
 from guardian.gateway.protocol import read_keys
 
