@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from execution.models import Position
+    from guardian.adapters.gateway_mt5.feed import DealFeed
     from guardian.adapters.gateway_mt5.wire import Wire
     from strategies.operations.desk import Seat, TradingDesk
     from strategies.operations.trading import Trading
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SYNC_S: Final = 0.5  # how often the venue is asked for deals that it made by itself (stop, target, swap)
+# How often the venue is asked what it holds. Its own deals (stop, target, correction) are told as they happen; this is
+# the net for one that was not heard, and how accrued swap and orders settled elsewhere are seen.
+SYNC_S: Final = 0.5
 HISTORY_EVERY: Final = 10  # syncs: the history is read even when positions look as they should
 READ_MS: Final = 1_000  # reads inside a slice: a silent gateway is tried again, not waited for
 PING_MS: Final = 2_000
@@ -41,14 +43,23 @@ class Carrier:
     """Takes orders to the venue and its deals to the book; knows what is on its way."""
 
     def __init__(
-        self, desk: TradingDesk, turns: Turns, wire: Wire, *, history_from: datetime, now: Callable[[], datetime]
+        self,
+        desk: TradingDesk,
+        turns: Turns,
+        wire: Wire,
+        deals: DealFeed,
+        *,
+        history_from: datetime,
+        now: Callable[[], datetime],
     ) -> None:
-        self.desk, self.turns, self.wire, self.now = desk, turns, wire, now
+        self.desk, self.turns, self.wire, self.deals, self.now = desk, turns, wire, deals, now
         self.history_from = history_from  # on the venue clock
         self.unknown: dict[str, int] = {}  # orders without a definite outcome, by symbol
         self.in_flight = 0
         self.at_venue: set[int] | None = None  # positions there when it was asked last; None: not asked yet
         self.venue_at: datetime | None = None
+        self.missing: set[str] = set()  # deals that were told of and that neither book nor history has shown
+        self.shown: set[str] = set()  # deals that the history has shown last
 
     async def carry(self, trading: Trading, order_id: int) -> None:
         """Take a prepared order to the wire once, and write down what the venue said."""
@@ -106,16 +117,28 @@ class Carrier:
         return f"{found.login} {found.server} {found.trade_mode} {found.margin_mode} {found.currency}"
 
     async def follow(self, trading: Trading) -> None:
-        """Watch what the venue holds; where it differs from the book, book what it did by itself."""
+        """Watch what the venue holds; where it differs from the book, book what it did by itself.
+
+        A deal that is told of is looked for at once, and until the history shows it. Telling is a doorbell: the deal
+        comes from the history and finds its order by the key, so that it is booked once, whether the answer to an order
+        of ours is before or behind it.
+        """
         rounds = 0
         while True:
             try:
-                await self._sync(trading, is_due=rounds % HISTORY_EVERY == 0)
+                await self._sync(trading, is_due=bool(self.missing) or rounds % HISTORY_EVERY == 0)
                 rounds += 1
             except Refusal as refused:
                 self.at_venue = None
                 telemetry.say(Tag.ZMQ_ERROR, f"{refused.code} {refused.detail}", level=logging.WARNING)
-            await asyncio.sleep(SYNC_S)
+            await self._listen()
+
+    async def _listen(self) -> None:
+        """Wait for the next look; a deal that is told of meanwhile, and that nobody has seen, ends the wait."""
+        told = set(await self.deals.wait(SYNC_S)) - self.shown
+        if told:  # those of our own orders mostly came with their answers
+            booked = await self.turns.outside(lambda: execution_queries.booked_deals(self.desk.account.pk, list(told)))
+            self.missing |= told - booked
 
     async def _sync(self, trading: Trading, *, is_due: bool) -> None:
         login = self.desk.account.login
@@ -143,6 +166,8 @@ class Carrier:
             telemetry.say(
                 Tag.MT5_FILLED, f"{adopted.booked} from the history, {adopted.venue_initiated} of the venue's own"
             )
+        self.shown = {str(deal.deal) for deal in history.deals}
+        self.missing -= self.shown
         self.venue_at = history.complete_through
         self.history_from = history.complete_through - OVERLAP
 

@@ -22,6 +22,7 @@ from guardian import queries as guardian_queries
 from guardian.adapters.gateway_mt5.address import configured
 from guardian.adapters.gateway_mt5.answers import AccountMismatch, GatewayRejected
 from guardian.adapters.gateway_mt5.blocking import reading
+from guardian.adapters.gateway_mt5.feed import DealFeed
 from guardian.adapters.gateway_mt5.wire import Wire
 from strategies import telemetry
 from strategies.models import Session, SymbolGroup
@@ -140,7 +141,8 @@ class Slice:
         history_from = await self.turns.outside(lambda: execution_queries.history_start(account_id))
         reader = guardian_queries.hot_ticks(desk.account.code)
         try:
-            async with Wire(configured()) as wire:
+            address = configured()
+            async with Wire(address) as wire, DealFeed(address, desk.account.login) as deals:
                 await reader.connect()
                 if not await self._is_ours() or self.lease is None:
                     return None
@@ -150,7 +152,7 @@ class Slice:
                     lease=self.lease,
                     desk=desk,
                     start=start,
-                    carrier=Carrier(desk, self.turns, wire, history_from=history_from, now=self.now),
+                    carrier=Carrier(desk, self.turns, wire, deals, history_from=history_from, now=self.now),
                     reader=reader,
                     now=self.now,
                     # The wait for the predecessor counts: the worker's own time limit runs from the task's start.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from guardian.adapters.gateway_mt5.answers import AccountMismatch, GatewayRejected, accepted
-from guardian.adapters.gateway_mt5.feed import TickFeed
+from guardian.adapters.gateway_mt5.feed import DealFeed, TickFeed
 from guardian.adapters.gateway_mt5.wire import Wire
 from tests.support.paper_gateway import close, eventually, key, order, trade
 
@@ -175,6 +175,25 @@ class GatewayContract:
         assert [tick.seq for tick in ticks] == list(range(first, first + len(ticks)))
         assert all(tick.bid < tick.ask for tick in ticks)
         assert [tick.venue_us for tick in ticks] == sorted(tick.venue_us for tick in ticks)
+
+    def test_every_deal_is_told_to_whoever_listens_to_the_account(
+        self, address: Address, wire: BlockingWire, login: str
+    ) -> None:
+        async def listen() -> tuple[list[str], list[str]]:
+            made: list[str] = []
+            async with DealFeed(address, login) as deals:
+                told: list[str] = []
+                while not told and len(made) < 20:  # until the subscription has got there
+                    made += [str(deal["deal"]) for deal in accepted(trade(wire, login, order(SYMBOL)))["deals"]]
+                    told += await deals.wait(0.5)
+                assert await deals.wait(0) == []
+            return made, told
+
+        made, told = asyncio.run(listen())
+        assert told
+        assert told == made[-len(told) :]
+        for position in wire.positions(login):
+            accepted(close(wire, login, position.position_id))
 
     def test_many_requests_fly_over_one_socket_and_find_their_way_back(self, address: Address, login: str) -> None:
         async def fly() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 import time
@@ -15,6 +16,7 @@ import zmq
 from guardian.adapters.gateway_mt5.address import Address, GatewayKeyMissing, configured
 from guardian.adapters.gateway_mt5.answers import GatewayRejected, GatewaySilent, GatewayUnreachable, OutcomeUnknown
 from guardian.adapters.gateway_mt5.blocking import BlockingWire
+from guardian.adapters.gateway_mt5.feed import DealFeed
 from guardian.adapters.gateway_mt5.wire import Wire
 from guardian.gateway import protocol
 from guardian.gateway.protocol import Key
@@ -233,3 +235,24 @@ def test_a_gateway_without_address_or_key_is_one_clear_refusal(settings: Any, tm
         configured()
     settings.GATEWAY_KEY_FILE.write_text(f"k:{'ab' * 32}")
     assert configured().key.key_id == "k"
+
+
+def test_deals_of_a_login_that_begins_alike_are_not_heard() -> None:
+    """A subscription is a prefix: `deal.10` takes login 101 as well."""
+
+    async def listen(publisher: zmq.Socket[bytes], address: Address) -> list[str]:
+        async with DealFeed(address, "10") as deals:
+            assert await asyncio.to_thread(publisher.recv) == b"\x01deal.10"
+            for login, number in (("101", 1), ("10", 2), ("1", 3), ("10", 4)):
+                body = json.dumps({"login": login, "deal": {"deal": number}})
+                publisher.send_multipart((f"deal.{login}".encode(), body.encode()))
+            told: list[str] = []
+            while len(told) < 2:
+                told += await deals.wait(5)
+            return told
+
+    with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
+        publisher.setsockopt(zmq.LINGER, 0)
+        port = publisher.bind_to_random_port("tcp://127.0.0.1")
+        address = Address("tcp://127.0.0.1:1", f"tcp://127.0.0.1:{port}", KEY)
+        assert asyncio.run(listen(publisher, address)) == ["2", "4"]

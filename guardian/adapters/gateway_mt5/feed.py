@@ -1,19 +1,23 @@
-"""What does a gateway tell without being asked? Ticks, on its PUB socket."""
+"""What does a gateway tell without being asked? Ticks and deals, on its PUB socket."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
 import zmq
 
 from guardian.adapters import gateway_records as records
-from guardian.adapters.gateway_mt5.link import connected
+from guardian.adapters.gateway_mt5.link import READABLE, connected
 from guardian.gateway import protocol
 from guardian.rules.ticks import Tick
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from guardian.adapters.gateway_mt5.address import Address
 
 
@@ -49,6 +53,57 @@ class TickFeed:
         """Let the socket go."""
         self._socket.close(0)
         self._context.term()
+
+
+class DealFeed:
+    """Deals of one account as they are told, in the caller's event loop, from a SUB socket of its own. One owner.
+
+    Made inside the running loop that uses it: `async with DealFeed(address, login) as deals: …`. A doorbell and no
+    record: what was told before the connection stood, or while it was away, is not heard, and only history counts.
+    """
+
+    def __init__(self, address: Address, login: str) -> None:
+        self._topic = f"deal.{login}".encode()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = connected(self._context.socket(zmq.SUB), address.ticks, address)
+        self._socket.setsockopt(zmq.SUBSCRIBE, self._topic)
+        self._told: list[str] = []
+        self._rings = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._file = int(self._socket.getsockopt(zmq.FD))
+        self._loop.add_reader(self._file, self._drain)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the socket go."""
+        self._loop.remove_reader(self._file)
+        self._socket.close(0)
+        self._context.term()
+
+    async def wait(self, time_out_s: float) -> list[str]:
+        """Return the numbers of the deals told since the last call; wait up to `time_out_s` for the first."""
+        self._drain()  # the file descriptor wakes on edges, and one of them may have passed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(time_out_s):
+                await self._rings.wait()
+        self._rings.clear()
+        told, self._told = self._told, []
+        return told
+
+    def _drain(self) -> None:
+        while int(self._socket.getsockopt(zmq.EVENTS)) & READABLE:
+            topic, body = self._socket.recv_multipart(zmq.NOBLOCK)
+            if topic != self._topic:
+                continue  # a subscription is a prefix: `deal.1` hears login 11 too
+            self._told.append(str(json.loads(body)["deal"]["deal"]))
+            self._rings.set()
 
 
 def _tick(body: bytes) -> tuple[str, Tick]:
