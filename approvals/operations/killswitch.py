@@ -20,7 +20,7 @@ from approvals.operations import audit
 from approvals.rules.halts import POSITIONS_BY_KIND, Halt, Positions
 from approvals.rules.roles import Act, NotPermitted
 from crs.kernel import evidence
-from crs.kernel.refusal import Refusal
+from crs.kernel.refusal import ReasonMissing, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 
 REASON_LENGTH_MAX = 2_000
 T = TypeVar("T")
-
-
-class ReasonMissing(Refusal):
-    """Halts and releases say why; a release also says what was done about it."""
-
-    code: ClassVar[str] = "REASON_MISSING"
-    title: ClassVar[str] = "A reason is missing"
 
 
 class UnknownScope(Refusal):

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from approvals.models import Mode
 from approvals.operations import audit
-from approvals.operations.killswitch import ReasonMissing
+from crs.kernel.refusal import ReasonMissing
 
 if TYPE_CHECKING:
     from datetime import datetime

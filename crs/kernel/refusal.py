@@ -27,3 +27,10 @@ class Refusal(Exception):
         super().__init_subclass__(**kwargs)
         assert "code" in cls.__dict__, f"{cls.__name__} has no code"
         assert "title" in cls.__dict__, f"{cls.__name__} has no title"
+
+
+class ReasonMissing(Refusal):
+    """Reversals, halts, releases and modes say why; a release also says what was done about it."""
+
+    code: ClassVar[str] = "REASON_MISSING"
+    title: ClassVar[str] = "A reason is missing"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from crs.kernel.refusal import Refusal
+from crs.kernel.refusal import ReasonMissing, Refusal
 from ledger.models import Journal, Kind
 from ledger.rules import posting as rules
 from ledger.rules.posting import Entry, Posted
@@ -60,7 +60,7 @@ def reverse(journal_id: int, *, reason: str, actor: Actor, at: datetime) -> Post
     undone wrongly is posted anew, under a key of its own.
     """
     if not reason.strip():
-        raise rules.ReasonMissing(pointer="/reason")
+        raise ReasonMissing(pointer="/reason")
     journal = Journal.objects.get(id=journal_id)
     if journal.kind == Kind.REVERSAL:
         raise rules.NotAReversal("a reversal is not reversed: post anew instead", journal=journal_id)

@@ -73,13 +73,6 @@ class NotAReversal(Refusal):
     title: ClassVar[str] = "The journal cannot be reversed like this"
 
 
-class ReasonMissing(Refusal):
-    """A reversal says why."""
-
-    code: ClassVar[str] = "REASON_MISSING"
-    title: ClassVar[str] = "A reason is needed"
-
-
 class InexactUnits(Refusal):
     """Units that are no whole number reached the book."""
 

@@ -23,6 +23,7 @@ from approvals.operations import killswitch, modes
 from approvals.rules.halts import Halt, Halted, HaltsUnknown
 from approvals.rules.scope import GLOBAL, Scope, Subject, parse
 from crs.kernel.actor import Actor, machine
+from crs.kernel.refusal import ReasonMissing
 from tests.support.api import make_client
 from tests.support.factories import make_account, make_desk
 from tests.support.logins import login
@@ -95,7 +96,7 @@ def test_halts_of_desks_venues_and_accounts_need_one_that_exists(db: None) -> No
 
 
 def test_a_halt_says_why(alice: Actor) -> None:
-    with pytest.raises(killswitch.ReasonMissing):
+    with pytest.raises(ReasonMissing):
         killswitch.engage(scope=GOLD, reason="  ", actor=alice, at=NOON)
     assert not KillSwitch.objects.exists()
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from approvals import queries
 from approvals.models import AuditEvent, LossLimit
 from approvals.operations import limits, modes
-from approvals.operations.killswitch import ReasonMissing
 from approvals.rules.halts import Halt, Halts, Moded
 from approvals.rules.limits import is_passed
 from approvals.rules.scope import GLOBAL, Scope, Subject
+from crs.kernel.refusal import ReasonMissing
 from tests.support.cast import ALICE, WORKER
 from tests.support.factories import make_account
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from approvals.models import AuditEvent, Book, Desk
 from crs.kernel import evidence
-from crs.kernel.refusal import Refusal
+from crs.kernel.refusal import ReasonMissing, Refusal
 from ledger import queries
 from ledger.models import Balance, Journal, Posting
 from ledger.operations import posting
@@ -21,7 +21,6 @@ from ledger.rules.posting import (
     KeyReused,
     Malformed,
     NotAReversal,
-    ReasonMissing,
     Unbalanced,
     UnknownAccount,
     UnknownAsset,
