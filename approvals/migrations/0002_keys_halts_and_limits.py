@@ -176,5 +176,6 @@ class Migration(migrations.Migration):
         sql(__file__, 'halt_moves'),
         sql(__file__, 'halt_events_append_only'),
         sql(__file__, 'engage'),
+        sql(__file__, 'halt_release_moves'),
         sql(__file__, 'release'),
     ]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -232,6 +233,7 @@ APP_ATTACKS = [
     "ALTER TABLE approvals_killswitch DISABLE TRIGGER ALL",
     "SET session_replication_role = replica",
     "SELECT approvals.release(1, 'me', 'me', 'x', now(), '{}')",
+    "SELECT approvals.engaged_halt('SYMBOL', 'XAUUSD.s')",
     "CREATE FUNCTION approvals.mine() RETURNS int LANGUAGE sql RETURN 1",
     "SET ROLE crs_owner",
 ]
@@ -284,6 +286,38 @@ def test_even_the_owner_is_refused_what_no_halt_does() -> None:
                 raw.execute(attack)
             assert refused.value.sqlstate in {"CR101", "CR102", "CR003", "23514", "23505"}, attack
     assert queries.halts().engaged
+
+
+FUNCTIONS = "FROM pg_proc WHERE pronamespace = 'approvals'::regnamespace"
+
+
+def execute(query: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
+
+
+@pytest.mark.usefixtures("db")
+def test_the_application_calls_no_function_that_releases_by_itself() -> None:
+    """What the definers share has no right of its own: called by anybody else it may not even begin."""
+    callable_by_app = execute(f"SELECT proname {FUNCTIONS} AND has_function_privilege('crs_app', oid, 'EXECUTE')")
+    assert {name for (name,) in callable_by_app} & {"release", "engaged_halt"} == set()
+    inner = execute(f"SELECT prosecdef, proacl::text {FUNCTIONS} AND proname IN ('release', 'engaged_halt')")
+    assert inner == [(False, "{crs_owner=X/crs_owner}")] * 2
+
+
+@pytest.mark.usefixtures("db")
+def test_a_database_with_older_functions_ends_with_the_same_ones() -> None:
+    query = f"SELECT pg_get_functiondef(oid), proacl::text {FUNCTIONS} ORDER BY proname"
+    fresh = execute(query)
+    migration = import_module("approvals.migrations.0005_release_functions").Migration
+    with connection.cursor() as cursor:
+        for definition, _ in fresh:
+            cursor.execute(definition.replace("standing := approvals.engaged_halt", "standing := approvals.of_old"))
+        cursor.execute("DROP FUNCTION approvals.engaged_halt")
+        assert execute(query) != fresh
+        cursor.execute(migration.operations[0].sql)
+    assert execute(query) == fresh
 
 
 @pytest.mark.usefixtures("as_app")

@@ -1,36 +1,32 @@
 -- H-5: a scope is released by two different people, or by somebody at the machine itself. Bound to the epoch that the first of
 -- them saw. CR103: not engaged. CR104: no open request. CR105: the same person. CR106: already asked for. CR107: not at the machine.
-REVOKE ALL ON public.approvals_haltrelease FROM crs_app;
-GRANT SELECT ON public.approvals_haltrelease TO crs_app;
-REVOKE ALL ON SEQUENCE public.approvals_haltrelease_id_seq FROM crs_app;
+-- Functions and their rights only, so that a migration can put them in place again.
 
-CREATE FUNCTION approvals.halt_release_moves() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        IF OLD.state = 'OPEN' AND (NEW.id, NEW.kill_switch_id, NEW.epoch, NEW.requested_by, NEW.requested_at, NEW.cause, NEW.remedy)
-               IS NOT DISTINCT FROM
-               (OLD.id, OLD.kill_switch_id, OLD.epoch, OLD.requested_by, OLD.requested_at, OLD.cause, OLD.remedy) THEN
-            RETURN NEW;
-        END IF;
-    END IF;
-    RAISE EXCEPTION 'a release is confirmed or void once, and never rewritten' USING ERRCODE = 'CR102';
-END $$;
-CREATE TRIGGER halt_release_moves BEFORE UPDATE OR DELETE ON public.approvals_haltrelease
-    FOR EACH ROW EXECUTE FUNCTION approvals.halt_release_moves();
-
-CREATE FUNCTION approvals.request_release(
-    scope_type text, scope_id text, cause text, remedy text, actor text, at timestamptz, OUT id bigint)
-LANGUAGE plpgsql SECURITY DEFINER AS $$
+-- The halt that stands on a scope. Whoever asks has the epoch's lock first, as whoever halts does: it stays as it is found.
+-- Callable by the functions below alone.
+CREATE OR REPLACE FUNCTION approvals.engaged_halt(scope_type text, scope_id text) RETURNS public.approvals_killswitch
+LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     standing public.approvals_killswitch;
 BEGIN
     PERFORM 1 FROM public.approvals_haltepoch AS c WHERE c.id = 1 FOR UPDATE;
     SELECT k.* INTO standing FROM public.approvals_killswitch AS k
-        WHERE k.scope_type = request_release.scope_type AND lower(k.scope_id) = lower(request_release.scope_id);
+        WHERE k.scope_type = engaged_halt.scope_type AND lower(k.scope_id) = lower(engaged_halt.scope_id);
     IF standing.state IS DISTINCT FROM 'ENGAGED' THEN
         RAISE EXCEPTION 'the scope is not stopped' USING ERRCODE = 'CR103';
     END IF;
+    RETURN standing;
+END $$;
+
+CREATE OR REPLACE FUNCTION approvals.request_release(
+    scope_type text, scope_id text, cause text, remedy text, actor text, at timestamptz, OUT id bigint)
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+#variable_conflict use_column
+DECLARE
+    standing public.approvals_killswitch;
+BEGIN
+    standing := approvals.engaged_halt(request_release.scope_type, request_release.scope_id);
     IF request_release.actor NOT LIKE 'person:%' THEN
         RAISE EXCEPTION 'people release, machines do not' USING ERRCODE = 'CR107';
     END IF;
@@ -49,7 +45,8 @@ BEGIN
 END $$;
 
 -- The one place that turns a kill switch off; callable by the two functions below alone.
-CREATE FUNCTION approvals.release(kill_switch_id bigint, released_by text, actor text, reason text, at timestamptz, metadata jsonb)
+CREATE OR REPLACE FUNCTION approvals.release(
+    kill_switch_id bigint, released_by text, actor text, reason text, at timestamptz, metadata jsonb)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     next_epoch bigint;
@@ -67,7 +64,7 @@ BEGIN
     RETURN next_epoch;
 END $$;
 
-CREATE FUNCTION approvals.confirm_release(release_id bigint, actor text, at timestamptz, OUT epoch bigint)
+CREATE OR REPLACE FUNCTION approvals.confirm_release(release_id bigint, actor text, at timestamptz, OUT epoch bigint)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
@@ -93,23 +90,19 @@ BEGIN
         confirm_release.at, jsonb_build_object('release', asked.id, 'remedy', asked.remedy, 'requested_by', asked.requested_by));
 END $$;
 
-CREATE FUNCTION approvals.release_on_machine(
+CREATE OR REPLACE FUNCTION approvals.release_on_machine(
     scope_type text, scope_id text, reason text, actor text, at timestamptz, OUT epoch bigint)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
     standing public.approvals_killswitch;
 BEGIN
-    PERFORM 1 FROM public.approvals_haltepoch AS c WHERE c.id = 1 FOR UPDATE;
-    SELECT k.* INTO standing FROM public.approvals_killswitch AS k
-        WHERE k.scope_type = release_on_machine.scope_type AND lower(k.scope_id) = lower(release_on_machine.scope_id);
-    IF standing.state IS DISTINCT FROM 'ENGAGED' THEN
-        RAISE EXCEPTION 'the scope is not stopped' USING ERRCODE = 'CR103';
-    END IF;
+    standing := approvals.engaged_halt(release_on_machine.scope_type, release_on_machine.scope_id);
     IF release_on_machine.actor NOT LIKE 'machine:%' THEN
         RAISE EXCEPTION 'this way is for the command on the machine' USING ERRCODE = 'CR107';
     END IF;
     release_on_machine.epoch := approvals.release(
         standing.id, release_on_machine.actor, release_on_machine.actor, release_on_machine.reason, release_on_machine.at, '{}');
 END $$;
+REVOKE EXECUTE ON FUNCTION approvals.engaged_halt, approvals.release FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION approvals.request_release, approvals.confirm_release, approvals.release_on_machine TO crs_app;
