@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from crs.kernel.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from rest_framework.request import Request
     from rest_framework.response import Response
@@ -65,13 +65,24 @@ class UnknownField(Refusal):
     title: ClassVar[str] = "No field is called that"
 
 
-def refuse_unknown_fields(body: object, known: Collection[str]) -> None:
-    """Raise `UnknownField` when a JSON object has a field that is not `known`."""
-    unknown = sorted(set(body) - set(known)) if isinstance(body, dict) else []
-    if unknown:
+def refuse_unknown_fields(body: object, fields: Mapping[str, Any], pointer: str = "") -> None:
+    """Raise `UnknownField` when an object of the body, or one inside it, has a field that its serializer does not know.
+
+    `fields` are the serializer's and `pointer` is where the body stands. Its form is for the serializer to judge.
+    """
+    if isinstance(body, list):
+        for index, item in enumerate(body):
+            refuse_unknown_fields(item, fields, f"{pointer}/{index}")
+    if not isinstance(body, dict):
+        return
+    if unknown := sorted(body.keys() - fields.keys()):
         name = unknown[0][:80]
-        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-        raise UnknownField(f"no field is called {name!r}; there are {', '.join(known)}", pointer=pointer)
+        at = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        raise UnknownField(f"no field is called {name!r}; there are {', '.join(fields)}", pointer=at)
+    for name, said in body.items():
+        one = getattr(fields[name], "child", fields[name])
+        if inner := getattr(one, "fields", None):
+            refuse_unknown_fields(said, inner, f"{pointer}/{name}")
 
 
 class PreconditionMissing(Refusal):

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from crs.kernel.money import InexactAmount
+from crs.kernel.rest import refuse_unknown_fields
 from ledger.rules.drafts import BATCH_MAX, KINDS, Draft, DraftLeg
 from ledger.rules.posting import KEY_LENGTH_MAX, MEMO_LENGTH_MAX
 
@@ -86,7 +87,11 @@ def draft_of(said: dict[str, Any]) -> Draft:
 
 
 def read(body: serializers.Serializer[Any]) -> None:
-    """Validate a body. An amount that is no text has a code of its own, as every other inexact amount has."""
+    """Validate a body. An amount that is no text has a code of its own, as every other inexact amount has.
+
+    Raises `ValidationError`, `UnknownField` and `InexactAmount`.
+    """
+    refuse_unknown_fields(body.initial_data, body.fields)
     try:
         body.is_valid(raise_exception=True)
     except serializers.ValidationError as error:

@@ -97,7 +97,7 @@ class ReverseView(APIView):
     @extend_schema(request=ReversalBody, responses={200: JournalAnswer, 201: JournalAnswer})
     def post(self, request: Request, journal_id: int) -> Response:
         body = ReversalBody(data=request.data)
-        body.is_valid(raise_exception=True)
+        read(body)
         journal = queries.journal(journal_id, caller(request).desk_id)
         if journal is None:
             raise Http404

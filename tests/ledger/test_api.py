@@ -116,6 +116,26 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(
     assert not Balance.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "said", "pointer"),
+    [
+        ("", body(memmo="capital"), "/memmo"),
+        ("", body(postings=legs({}, {"unit": "7"})), "/postings/1/unit"),
+        ("/batch", {"journals": [body()], "atomical": False}, "/atomical"),
+        ("/batch", {"journals": [body(), body(key="two", venue_acount="PAPER-7X")]}, "/journals/1/venue_acount"),
+        ("/batch", {"journals": [body(postings=legs({"a/b~c": 1}, {}))]}, "/journals/0/postings/0/a~1b~0c"),
+        ("/1/reverse", {"reason": "typed twice", "at": "2026-11-20T12:00:00Z"}, "/at"),
+    ],
+)
+def test_a_field_that_nobody_reads_is_refused_wherever_it_stands(
+    chart: Chart, client: KeyClient, address: str, said: dict[str, Any], pointer: str
+) -> None:
+    answer = client.post(JOURNALS + address, said)
+    assert (answer.status_code, answer.json()["code"]) == (422, "UNKNOWN_FIELD")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert not Journal.objects.exists()
+
+
 def test_a_key_with_other_content_is_refused(chart: Chart, client: KeyClient) -> None:
     client.post(JOURNALS, body())
     answer = client.post(JOURNALS, body(memo="other"))
