@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from approvals import queries as approvals_queries
 from crs.kernel import clock
-from crs.kernel.rest import caller
+from crs.kernel.rest import caller, refuse_unknown_fields
 from execution import queries
 from execution.api.blotter import OrderAnswer
 from execution.api.fields import LotsText, PriceText, Reading
@@ -20,7 +20,7 @@ from execution.models import Intent
 from execution.operations import gate
 from execution.rules.facts import Wish
 from execution.rules.orders import SIDES, TYPES
-from execution.rules.proposals import IntentMalformed, Proposal
+from execution.rules.proposals import Proposal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -121,10 +121,9 @@ class _Proposing(APIView):
         return [account.book if account else None]
 
     def proposal(self, request: Request) -> Proposal:
-        """Return what was asked. Raises `ValidationError`, `IntentMalformed`, or `NoSuchAccount` on another desk's."""
+        """Return what was asked. Raises `ValidationError`, `UnknownField`, or `NoSuchAccount` on another desk's."""
         body = IntentBody(data=request.data)
-        if isinstance(request.data, dict) and (unknown := sorted(set(request.data) - set(body.fields))):
-            raise IntentMalformed(f"no field is called {unknown[0][:40]!r}", pointer=f"/{unknown[0][:40]}")
+        refuse_unknown_fields(request.data, body.fields)
         body.is_valid(raise_exception=True)
         said = body.validated_data
         who = caller(request)

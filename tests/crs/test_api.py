@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -147,3 +148,14 @@ def test_the_docs_need_no_other_server_and_no_inline_script() -> None:
     assert "unsafe" not in page["Content-Security-Policy"]
     assert Client().get("/api/docs/?script=").status_code == 200
     assert Client().get("/api/schema/").status_code == 200
+
+
+WRITES = [path for path, view in views_under_v1(get_resolver().url_patterns) if "POST" in getattr(view, "scopes", {})]
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_no_body_may_name_a_field_that_nobody_reads(path: str) -> None:
+    client = make_client(scopes=SCOPES)
+    answer = client.post("/" + re.sub(r"<\w+:\w+>", "1", path), {"no/such": 1}, Idempotency_Key=path)
+    assert (answer.status_code, answer.json()["code"]) == (422, "UNKNOWN_FIELD")
+    assert answer.json()["errors"][0]["pointer"] == "/no~1such"
