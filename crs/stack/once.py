@@ -2,7 +2,8 @@
 
     python -m crs.stack.once [--fresh] COMMAND [ARGUMENTS…]
 
-`--fresh` starts one in a folder of its own, and removes it afterwards: for measuring. Scripts run with this Python.
+`--fresh` starts one in a folder of its own, and removes it afterwards: for measuring. COMMAND is a script of the
+project; it runs with this Python, in the caller's folder.
 """
 
 from __future__ import annotations
@@ -64,10 +65,15 @@ def is_needed() -> bool:
 
 
 def start(site: Site, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start the command with the addresses of the stack in its environment; it talks to this terminal."""
+    """Start the project's script with the addresses of the stack in its environment; it talks to this terminal.
+
+    It runs where its caller stands, so that a relative path means what the caller means.
+    """
     written = site.folder.read_json("stack.json")
     known = {name: str(written[key]) for name, key in addresses.NAMES.items() if written.get(key)}
-    return subprocess.Popen([sys.executable, *command], cwd=ROOT, env={**site.python_environment("command"), **known})
+    script, *arguments = command
+    environment = {**site.python_environment("command"), **known}
+    return subprocess.Popen([sys.executable, str(ROOT / script), *arguments], env=environment)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from crs.stack import addresses, given, migrations, processes, valkey
+from crs.stack import addresses, given, migrations, once, processes, valkey
 from crs.stack.folder import Folder, Held, Unusable, any_free, is_free
 from crs.stack.main import run
 from crs.stack.services import SERVICES, STOP_ORDER
@@ -137,6 +137,19 @@ def test_who_ignores_the_polite_signal_is_killed() -> None:
 def test_every_service_has_its_place_when_the_stack_stops() -> None:
     assert sorted(STOP_ORDER) == sorted(SERVICES)
     assert STOP_ORDER.index("worker") < STOP_ORDER.index("gateway") < STOP_ORDER.index("postgres")
+
+
+def test_a_command_that_brings_its_stack_reads_paths_as_its_caller_means_them(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`session --data mine` is the caller's folder `mine`, though the command itself is the project's."""
+    caller, project = tmp_path / "caller", tmp_path / "project"
+    (caller / "mine").mkdir(parents=True)
+    project.mkdir()
+    (project / "command.py").write_text("import os, sys; sys.exit(not os.path.isdir(sys.argv[1]))")
+    monkeypatch.setattr(once, "ROOT", project)
+    monkeypatch.chdir(caller)
+    assert once.start(Site(folder), ["command.py", "mine"]).wait(20) == 0
 
 
 # ── Addresses and given servers ───────────────────────────────────────────────────────────────────────────────────────
