@@ -16,8 +16,9 @@ from approvals import queries
 from approvals.models import Account, HaltState, KillSwitch, KillSwitchEvent, Positions, Venue
 from approvals.operations import killswitch
 from approvals.rules import scope as scopes
+from approvals.rules.keys import TRADE_READERS
 from crs.kernel import clock
-from crs.kernel.rest import caller, refuse_unknown_fields, request_id
+from crs.kernel.rest import DeskRows, caller, refuse_unknown_fields, request_id
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -165,7 +166,7 @@ class AccountFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter p
 class VenuesView(ListAPIView[Venue]):
     """The places where orders are executed."""
 
-    scopes: ClassVar = {"GET": ("ledger:read", "order:propose")}
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = VenueAnswer
     ordering = "code"
     filterset_fields = ("code", "kind")
@@ -174,19 +175,15 @@ class VenuesView(ListAPIView[Venue]):
         return queries.venues()
 
 
-class AccountsView(ListAPIView[Account]):
+class AccountsView(DeskRows, ListAPIView[Account]):
     """The venue accounts that the caller's desk has; a caller of no one desk sees all."""
 
-    scopes: ClassVar = {"GET": ("ledger:read", "order:propose")}
+    rows = queries.accounts
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = AccountAnswer
     ordering = "code"
     ordering_fields = ("code", "opened_at")
     filterset_class = AccountFilter
-
-    def get_queryset(self) -> QuerySet[Account]:
-        if getattr(self, "swagger_fake_view", False):  # the schema is made without a caller
-            return queries.accounts()
-        return queries.accounts(caller(self.request).desk_id)
 
 
 routes = [

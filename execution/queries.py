@@ -48,19 +48,22 @@ def intent_by_key(principal: str, key: str) -> Intent | None:
     return Intent.objects.filter(principal=principal, key=key).first()
 
 
-def intents() -> QuerySet[Intent]:
-    """Return all intents with their account and desk, newest first."""
-    return Intent.objects.select_related("account", "desk").order_by("-decided_at", "-id")
+def intents(desk_id: int | None = None) -> QuerySet[Intent]:
+    """Return the intents of one desk or of all with their account and desk, newest first."""
+    rows = Intent.objects.select_related("account", "desk").order_by("-decided_at", "-id")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
 
 
-def orders() -> QuerySet[Order]:
-    """Return all orders with their account and desk, newest first."""
-    return Order.objects.select_related("account", "desk").order_by("-created_at", "-id")
+def orders(desk_id: int | None = None) -> QuerySet[Order]:
+    """Return the orders of one desk or of all with their account and desk, newest first."""
+    rows = Order.objects.select_related("account", "desk").order_by("-created_at", "-id")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
 
 
-def fills() -> QuerySet[Fill]:
-    """Return all fills with their account and desk, newest first."""
-    return Fill.objects.select_related("account", "desk", "order").order_by("-booked_at", "-id")
+def fills(desk_id: int | None = None) -> QuerySet[Fill]:
+    """Return the fills of one desk or of all with their account and desk, newest first."""
+    rows = Fill.objects.select_related("account", "desk", "order").order_by("-booked_at", "-id")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
 
 
 def open_positions(account_id: int, symbol: str | None = None) -> QuerySet[Position]:

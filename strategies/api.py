@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import django_filters
 from django.urls import path
@@ -10,13 +10,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 
-from execution.api.fields import Reading
+from approvals.rules.keys import TRADE_READERS
+from crs.kernel.rest import DeskRows
 from strategies import queries
 from strategies.models import Session, SymbolRun
 from strategies.rules import reports
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 AMOUNT = {"type": "object", "properties": {"asset": {"type": "string"}, "amount": {"type": "string"}}}
 
@@ -77,27 +75,23 @@ class SessionFilter(django_filters.FilterSet):  # type: ignore[misc]  # the libr
         fields = ("state", "is_demo")
 
 
-class SessionsView(Reading, ListAPIView[Session]):
+class SessionsView(DeskRows, ListAPIView[Session]):
     """Sessions, newest first."""
 
-    queryset = Session.objects.none()  # the schema asks for the model
+    rows = queries.sessions_with_runs
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = SessionAnswer
     filterset_class = SessionFilter
     ordering: ClassVar = ("-created_at",)
     ordering_fields: ClassVar = ("created_at", "id")
 
-    def get_queryset(self) -> QuerySet[Session]:
-        return self.reachable(queries.sessions().prefetch_related("runs__session"))
 
-
-class SessionView(Reading, RetrieveAPIView[Session]):
+class SessionView(DeskRows, RetrieveAPIView[Session]):
     """One session with its symbols and its report."""
 
-    queryset = Session.objects.none()  # as above
+    rows = queries.sessions_with_runs
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = SessionAnswer
-
-    def get_queryset(self) -> QuerySet[Session]:
-        return self.reachable(queries.sessions().prefetch_related("runs__session"))
 
 
 routes = [path("sessions", SessionsView.as_view()), path("sessions/<int:pk>", SessionView.as_view())]

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
-def sessions() -> QuerySet[Session]:
-    """Return all sessions with desk and account, newest first."""
-    return Session.objects.select_related("desk", "account").order_by("-id")
+def sessions(desk_id: int | None = None) -> QuerySet[Session]:
+    """Return the sessions of one desk or of all with desk and account, newest first."""
+    rows = Session.objects.select_related("desk", "account").order_by("-id")
+    return rows if desk_id is None else rows.filter(desk_id=desk_id)
+
+
+def sessions_with_runs(desk_id: int | None = None) -> QuerySet[Session]:
+    """Return the sessions of one desk or of all with how each of their symbols did, newest first."""
+    return sessions(desk_id).prefetch_related("runs__session")
 
 
 def session(session_id: int) -> Session:

@@ -27,6 +27,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 # A bearer token travels with every request and can be read on the way: it may look, report, and play with paper money.
 BEARER_ANYWHERE = frozenset({scope for scope in SCOPES if scope.endswith(":read")} | {"telemetry:write"})
 BEARER_ON_PAPER = frozenset({"ledger:write", "order:propose"})
+# Whoever proposes orders reads where they can go and what became of them.
+TRADE_READERS: tuple[Scope, ...] = ("ledger:read", "order:propose")
 
 # The middle of a bearer token (`crs_<label>_…`), by environment: a leaked one tells where it belongs.
 LABELS = {"production": "live", "staging": "staging", "demo": "demo"}

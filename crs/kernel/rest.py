@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from crs.kernel.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.response import Response
 
@@ -83,6 +84,21 @@ def refuse_unknown_fields(body: object, fields: Mapping[str, Any], pointer: str 
         one = getattr(fields[name], "child", fields[name])
         if inner := getattr(one, "fields", None):
             refuse_unknown_fields(said, inner, f"{pointer}/{name}")
+
+
+class DeskRows:
+    """Mixed into a view on rows that belong to desks: a caller sees those of the desks that it reaches.
+
+    `rows` is the query that returns the rows of one desk, or of all for None.
+    """
+
+    rows: ClassVar[Callable[[int | None], QuerySet[Any]]]
+    request: Any  # DRF and its stubs disagree about the type of a view's request
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the rows that the caller may see; the schema is made without a caller, and shows none."""
+        is_schema = getattr(self, "swagger_fake_view", False)
+        return type(self).rows(None if is_schema else caller(self.request).desk_id)
 
 
 class PreconditionMissing(Refusal):

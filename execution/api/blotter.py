@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import django_filters
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 
+from approvals.rules.keys import TRADE_READERS
+from crs.kernel.rest import DeskRows
 from execution import queries
-from execution.api.fields import LotsText, MoneyField, PriceText, Reading
+from execution.api.fields import LotsText, MoneyField, PriceText
 from execution.models import Fill, Order
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
 
 
 class OrderAnswer(serializers.ModelSerializer[Order]):
@@ -50,17 +49,15 @@ class OrderFilter(django_filters.FilterSet):  # type: ignore[misc]  # the librar
         fields = ("state", "symbol", "strategy", "side", "client_order_id", "intent", "venue_order", "position_id")
 
 
-class OrdersView(Reading, ListAPIView[Order]):
+class OrdersView(DeskRows, ListAPIView[Order]):
     """Orders, newest first. UNKNOWN is a state of its own: the venue is being asked about it."""
 
-    queryset = Order.objects.none()  # the schema asks for the model
+    rows = queries.orders
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = OrderAnswer
     filterset_class = OrderFilter
     ordering: ClassVar = ("-created_at",)
     ordering_fields: ClassVar = ("created_at", "id")
-
-    def get_queryset(self) -> QuerySet[Order]:
-        return self.reachable(queries.orders())
 
 
 class FillAnswer(serializers.ModelSerializer[Fill]):
@@ -99,17 +96,12 @@ class FillFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library
         fields = ("symbol", "strategy", "side", "entry", "reason", "order", "deal", "position_id")
 
 
-class FillsView(Reading, ListAPIView[Fill]):
+class FillsView(DeskRows, ListAPIView[Fill]):
     """Fills, newest first: one per deal and account. `occurred_at` is the venue clock."""
 
-    queryset = Fill.objects.none()  # the schema asks for the model
+    rows = queries.fills
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = FillAnswer
     filterset_class = FillFilter
     ordering: ClassVar = ("-booked_at",)
     ordering_fields: ClassVar = ("booked_at", "occurred_at", "id")
-
-    def get_queryset(self) -> QuerySet[Fill]:
-        return self.reachable(queries.fills())
-
-
-# ── Accounts and venues ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from crs.kernel.money import DECIMAL_TEXT, InexactAmount, text_of, units_of
-from crs.kernel.rest import caller
 from execution.rules.facts import CASH_DECIMALS, LOT_DECIMALS
-
-if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
-
-READERS = ("ledger:read", "order:propose")
 
 
 @extend_schema_field({"type": "string", "pattern": DECIMAL_TEXT.pattern, "examples": ["17012.50"]})
@@ -61,17 +54,3 @@ class MoneyField(serializers.Field[int, Any, "dict[str, str]", Any]):
     def to_representation(self, value: Any) -> dict[str, str]:
         currency, units = value
         return {"asset": currency, "amount": text_of(units, CASH_DECIMALS)}
-
-
-class Reading:
-    """Rows of the desks that the caller reaches."""
-
-    scopes: ClassVar = {"GET": READERS}
-    request: Any  # DRF and its stubs disagree about the type of a view's request
-
-    def reachable(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that the caller may see."""
-        if getattr(self, "swagger_fake_view", False):  # the schema is made without a caller
-            return rows
-        desk_id = caller(self.request).desk_id
-        return rows if desk_id is None else rows.filter(desk_id=desk_id)

@@ -11,11 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from approvals import queries as approvals_queries
+from approvals.rules.keys import TRADE_READERS
 from crs.kernel import clock
-from crs.kernel.rest import caller, refuse_unknown_fields
+from crs.kernel.rest import DeskRows, caller, refuse_unknown_fields
 from execution import queries
 from execution.api.blotter import OrderAnswer
-from execution.api.fields import LotsText, PriceText, Reading
+from execution.api.fields import LotsText, PriceText
 from execution.models import Intent
 from execution.operations import gate
 from execution.rules.facts import Wish
@@ -23,7 +24,6 @@ from execution.rules.orders import SIDES, TYPES
 from execution.rules.proposals import Proposal
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
     from rest_framework.request import Request
 
     from execution.rules.gate import Decision
@@ -184,10 +184,9 @@ def _refusals(rules: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{name: row[name] for name in ("code", "limit", "actual", "headroom")} for row in refused]
 
 
-class IntentView(Reading, RetrieveAPIView[Intent]):
+class IntentView(DeskRows, RetrieveAPIView[Intent]):
     """One intent with its decision and its orders."""
 
+    rows = queries.intents
+    scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = IntentAnswer
-
-    def get_queryset(self) -> QuerySet[Intent]:
-        return self.reachable(queries.intents())

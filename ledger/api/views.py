@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from crs.kernel import clock
 from crs.kernel.refusal import Refusal
-from crs.kernel.rest import caller
+from crs.kernel.rest import DeskRows, caller
 from ledger import queries
 from ledger.api.answers import (
     BalancesAnswer,
@@ -31,7 +31,6 @@ from ledger.models import LedgerAccount, NavMark, Posting
 from ledger.operations import drafts
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
     from rest_framework.request import Request
 
     from ledger.rules.posting import Posted
@@ -122,17 +121,15 @@ class LedgerAccountFilter(filters.FilterSet):  # type: ignore[misc]  # django-fi
         fields = ("code", "type", "sub", "book")
 
 
-class LedgerAccountsView(ListAPIView[LedgerAccount]):
+class LedgerAccountsView(DeskRows, ListAPIView[LedgerAccount]):
     """The chart of accounts that the caller's desk has; a caller of no one desk sees all."""
 
+    rows = queries.ledger_accounts
     scopes: ClassVar = {"GET": "ledger:read"}
     serializer_class = LedgerAccountAnswer
     ordering = "code"
     ordering_fields = ("code", "opened_at")
     filterset_class = LedgerAccountFilter
-
-    def get_queryset(self) -> QuerySet[LedgerAccount]:
-        return queries.ledger_accounts(_desk(self))
 
 
 class BalancesView(APIView):
@@ -170,16 +167,14 @@ class PostingFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter p
     end = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
 
 
-class PostingsView(ListAPIView[Posting]):
+class PostingsView(DeskRows, ListAPIView[Posting]):
     """The legs of every journal, newest first."""
 
+    rows = queries.postings
     scopes: ClassVar = {"GET": "ledger:read"}
     serializer_class = PostingAnswer
     ordering = ("-journal_id", "leg")
     filterset_class = PostingFilter
-
-    def get_queryset(self) -> QuerySet[Posting]:
-        return queries.postings(_desk(self))
 
 
 class TrialBalanceView(APIView):
@@ -232,16 +227,14 @@ class NavFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publi
     end = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
 
 
-class NavHistoryView(ListAPIView[NavMark]):
+class NavHistoryView(DeskRows, ListAPIView[NavMark]):
     """Every NAV mark, newest first, with what it was made of."""
 
+    rows = queries.nav_marks
     scopes: ClassVar = {"GET": "ledger:read"}
     serializer_class = NavAnswer
     ordering = ("-at", "-id")
     filterset_class = NavFilter
-
-    def get_queryset(self) -> QuerySet[NavMark]:
-        return queries.nav_marks(_desk(self))
 
 
 def journal_response(posted: Posted) -> Response:
@@ -260,11 +253,6 @@ def item_of(index: int, result: Posted | Refusal) -> dict[str, Any]:
         return {"index": index, "state": "REFUSED", "id": None, **told}
     state = "POSTED" if result.is_new else "REPLAYED"
     return {"index": index, "state": state, "id": result.id, "code": None, "detail": None, "pointer": None}
-
-
-def _desk(view: Any) -> int | None:  # Any: any of DRF's list views
-    """The caller's desk; the schema is made without a caller."""
-    return None if getattr(view, "swagger_fake_view", False) else caller(view.request).desk_id
 
 
 routes = [
