@@ -114,6 +114,18 @@ class TrialBalanceAnswer(serializers.Serializer[Any]):
     totals = AmountAnswer(many=True)
 
 
+@extend_schema_field(str)
+class NavText(serializers.ReadOnlyField):
+    """Units of a NAV mark as decimal text in its currency."""
+
+    def get_attribute(self, instance: NavMark) -> Any:
+        return instance.currency.money, super().get_attribute(instance)
+
+    def to_representation(self, value: Any) -> str:
+        asset, units = value
+        return str(asset.text(units))
+
+
 class NavAnswer(serializers.Serializer[NavMark]):
     """The value of a venue account on liquidation marks; `earned` is NAV less what owners brought in."""
 
@@ -121,27 +133,9 @@ class NavAnswer(serializers.Serializer[NavMark]):
     currency = serializers.CharField(source="currency.code")
     at = serializers.DateTimeField()
     venue_at = serializers.DateTimeField()
-    cash = serializers.SerializerMethodField()
-    unrealised = serializers.SerializerMethodField()
-    swap_accrued = serializers.SerializerMethodField()
-    nav = serializers.SerializerMethodField()
-    flows = serializers.SerializerMethodField()
-    earned = serializers.SerializerMethodField()
-
-    def get_cash(self, row: NavMark) -> str:
-        return row.currency.money.text(row.cash)
-
-    def get_unrealised(self, row: NavMark) -> str:
-        return row.currency.money.text(row.unrealised)
-
-    def get_swap_accrued(self, row: NavMark) -> str:
-        return row.currency.money.text(row.swap_accrued)
-
-    def get_nav(self, row: NavMark) -> str:
-        return row.currency.money.text(row.nav)
-
-    def get_flows(self, row: NavMark) -> str:
-        return row.currency.money.text(row.flows)
-
-    def get_earned(self, row: NavMark) -> str:
-        return row.currency.money.text(row.earned)
+    cash = NavText()
+    unrealised = NavText()
+    swap_accrued = NavText()
+    nav = NavText()
+    flows = NavText()
+    earned = NavText()
