@@ -19,7 +19,7 @@ from approvals.rules.roles import Act
 from approvals.rules.scope import Scope
 from crs.kernel import clock, display
 from crs.kernel.admin import ReadOnlyAdmin
-from crs.kernel.money import Amount, Asset
+from crs.kernel.money import CASH_DECIMALS, Amount, Asset
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from approvals.rules.scope import Kind
-
-CASH_DECIMALS = 6
 
 
 class HaltSelected(ReadOnlyAdmin):

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from approvals.admin import HaltSelected
 from crs.kernel import display
-from crs.kernel.money import EXACT
+from crs.kernel.money import EXACT, LOT_DECIMALS
 from guardian.models import Symbol
-from guardian.operations.symbols import VOLUME_DECIMALS
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -28,7 +27,7 @@ def plain(value: Decimal | None) -> SafeString:
 
 def volume(units: int) -> SafeString:
     """Return a volume in lots."""
-    return plain(EXACT.divide(Decimal(units), Decimal(10**VOLUME_DECIMALS)))
+    return plain(EXACT.divide(Decimal(units), Decimal(10**LOT_DECIMALS)))
 
 
 @admin.register(Symbol)

@@ -10,15 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from approvals.admin import HaltSelected
 from crs.kernel import display
-from crs.kernel.money import Amount, Asset
+from crs.kernel.money import CASH_DECIMALS, Amount, Asset
 from strategies.models import Session
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
-
-CASH_DECIMALS = 6
 
 
 @admin.register(Session)

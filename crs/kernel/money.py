@@ -10,7 +10,7 @@ import decimal
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from crs.kernel.refusal import Refusal
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 UNITS_MAX = 10**78 - 1  # NUMERIC(78, 0); above 2**256 - 1, so that every uint256 fits
 BPS = 10_000
+CASH_DECIMALS: Final = 6  # of every account currency in the book
+LOT_DECIMALS: Final = 8  # of a volume
 
 # 96 digits hold the product of two uint256 shares; anything that would round, and any float, raises instead.
 EXACT = decimal.Context(

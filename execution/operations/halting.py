@@ -19,7 +19,7 @@ from crs.kernel import clock
 from crs.kernel.actor import machine
 from crs.kernel.evidence import instant
 from crs.kernel.refusal import Refusal
-from crs.kernel.stopwatch import Stopwatch
+from crs.kernel.stopwatch import NS_PER_MS, Stopwatch
 from execution import queries
 from execution.adapters import gateway_mt5
 from execution.models import GatewayLatch
@@ -43,7 +43,6 @@ ANSWER_WITHIN: Final = timedelta(seconds=6)  # two calls to a gateway that does 
 CLOSE_PAUSE_MAX: Final = timedelta(seconds=30)
 PAUSE_MS: Final = 200  # between two rounds
 PARALLEL_MAX: Final = 32
-NS_PER_MS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
+# Whoever reads facts needs their units beside them.
+from crs.kernel.money import CASH_DECIMALS as CASH_DECIMALS  # noqa: PLC0414 — handed on
+from crs.kernel.money import LOT_DECIMALS as LOT_DECIMALS  # noqa: PLC0414 — handed on
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-LOT_DECIMALS: Final = 8
-CASH_DECIMALS: Final = 6  # of every account currency in the book
 PAR: Final = Decimal(1)  # the rate of a currency to itself
 
 Side = Literal["BUY", "SELL"]

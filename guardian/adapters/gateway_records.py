@@ -10,10 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from crs.kernel.money import units_of
-
-CASH_DECIMALS = 6
-VOLUME_DECIMALS = 8
+from crs.kernel.money import CASH_DECIMALS, LOT_DECIMALS, units_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +171,7 @@ def cash(text: str) -> int:
 
 def volume(text: str) -> int:
     """Return a volume of the wire in 10⁻⁸ lots."""
-    return units_of(text, VOLUME_DECIMALS)
+    return units_of(text, LOT_DECIMALS)
 
 
 def moment(text: str) -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import connection, transaction
 
 from approvals.operations import audit
-from crs.kernel.money import units_of
+from crs.kernel.money import LOT_DECIMALS, units_of
 from crs.kernel.refusal import Refusal
 from guardian.models import Symbol
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from approvals.models import Account
     from crs.kernel.actor import Actor
     from guardian.rules.ticks import Tick
-
-VOLUME_DECIMALS = 8
 
 
 class SymbolChanged(Refusal):
@@ -99,9 +97,9 @@ def _stated(info: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON of the wire
         "tick_size": Decimal(info["tick_size"]),
         "tick_value": Decimal(info["tick_value"]),
         "contract_size": Decimal(info["contract_size"]),
-        "volume_min": units_of(info["volume_min"], VOLUME_DECIMALS),
-        "volume_step": units_of(info["volume_step"], VOLUME_DECIMALS),
-        "volume_max": units_of(info["volume_max"], VOLUME_DECIMALS),
+        "volume_min": units_of(info["volume_min"], LOT_DECIMALS),
+        "volume_step": units_of(info["volume_step"], LOT_DECIMALS),
+        "volume_max": units_of(info["volume_max"], LOT_DECIMALS),
         "stops_level": info["stops_level"],
         "freeze_level": info["freeze_level"],
         "filling_modes": info["filling_modes"],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import yaml
 
-from crs.kernel.money import units_of
+from crs.kernel.money import CASH_DECIMALS, LOT_DECIMALS, units_of
 from crs.kernel.refusal import Refusal
 from strategies.rules.schema import SECTIONS, Fault
 from strategies.rules.signals import Parameters
@@ -23,8 +23,6 @@ from strategies.rules.signals import Parameters
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-LOT_DECIMALS = 8
-MONEY_DECIMALS = 6  # a session's account is in USD
 MAGIC_RESERVED = {202401: "system requests", 202604: "a retired symbol"}
 GATEWAY_BUDGET_MS = 4_000  # guardian.md 15.7: the gateway's own waiting ends first
 
@@ -220,8 +218,8 @@ def _plan(merged: Mapping[str, Any]) -> Plan:
         symbols=tuple(_symbol(known[name]) for name in dict.fromkeys(chosen)),
         signal=Parameters(signal["bar_seconds"], signal["fast_bars"], signal["slow_bars"], signal["band_bps"]),
         duration_s=session["duration_seconds"],
-        loss_max_units=units_of(str(session["max_loss"]), MONEY_DECIMALS),
-        deposit_units=units_of(str(session["deposit"]), MONEY_DECIMALS),
+        loss_max_units=units_of(str(session["max_loss"]), CASH_DECIMALS),
+        deposit_units=units_of(str(session["deposit"]), CASH_DECIMALS),
         speed=session["speed"],
         ticks_per_s=session.get("ticks_per_second"),
         start=moment(session["start"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crs.kernel.evidence import instant
-from crs.kernel.money import share_half_up, text_of
+from crs.kernel.money import CASH_DECIMALS, share_half_up, text_of
 from strategies.rules import performance
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def readable(report: Report) -> list[str]:
 def cash(units: int) -> str:
     """Return base units (10⁻⁶) as text with two decimals; a residue below the cent is shown with all its digits."""
     if units % MICROS_PER_CENT:
-        return text_of(units, 6)
+        return text_of(units, CASH_DECIMALS)
     return text_of(units // MICROS_PER_CENT if units >= 0 else -(-units // MICROS_PER_CENT), CENT_DECIMALS)
 
 
