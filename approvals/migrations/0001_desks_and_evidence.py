@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
         ),
         sql(__file__, 'desk_identity_fixed'),
         sql(__file__, 'evidence_append_only'),
+        sql(__file__, 'evidence_body'),
         sql(__file__, 'evidence_leaf'),
         sql(__file__, 'record'),
     ]

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from approvals.rules import halts as rules
 from approvals.rules.scope import ID, KINDS, Scope
+from crs.kernel.moments import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -128,7 +129,10 @@ class KillSwitch(models.Model):
 
 
 class KillSwitchEvent(models.Model):
-    """One thing that happened to a kill switch; written by the SQL functions alone, never changed (H-4)."""
+    """One thing that happened to a kill switch; written by the SQL functions alone, never changed (H-4).
+
+    Every function that engages, asks or releases writes one: the moment that they are told is judged here.
+    """
 
     at = models.DateTimeField(_("time"))
     scope_type = models.CharField(_("scope"), max_length=8, choices=SCOPE_TYPES)
@@ -147,6 +151,9 @@ class KillSwitchEvent(models.Model):
         indexes = [models.Index(fields=["scope_type", "scope_id", "-id"], name="killswitchevent_scope")]
         constraints = [
             models.CheckConstraint(condition=Q(action__in=HaltAction.values), name="killswitchevent_action_known"),
+            models.CheckConstraint(
+                condition=Q(at__gte=EARLIEST, at__lt=LATEST), name="killswitchevent_moment_is_plausible"
+            ),
             models.CheckConstraint(
                 condition=Q(action="RECEIPT", receipt__isnull=False) | (~Q(action="RECEIPT") & Q(receipt=None)),
                 name="killswitchevent_receipt_is_one",

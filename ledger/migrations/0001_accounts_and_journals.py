@@ -133,6 +133,7 @@ class Migration(migrations.Migration):
         sql(__file__, 'journal_body'),
         sql(__file__, 'journal_refused'),
         sql(__file__, 'journal_stands'),
+        sql(__file__, 'journal_stands_asked'),
         sql(__file__, 'journal_closed'),
         sql(__file__, 'posting_moves_balance'),
         sql(__file__, 'balance_guarded'),

@@ -21,6 +21,7 @@ REFUSALS: dict[str, type[Refusal]] = {
     "CR005": posting.UnknownAccount,
     "CR006": posting.DeskMismatch,
     "CR007": posting.NotAReversal,
+    "CR010": posting.Malformed,
     "CR011": posting.InexactUnits,
 }
 # Declared constraints that are an answer too, by name.

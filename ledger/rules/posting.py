@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from crs.kernel.moments import EARLIEST, LATEST, is_plausible
 from crs.kernel.money import UNITS_MAX
 from crs.kernel.refusal import Refusal
 
@@ -121,6 +122,8 @@ def refuse_malformed(entry: Entry) -> None:
     if len(entry.memo) > MEMO_LENGTH_MAX or "\0" in entry.memo:
         raise Malformed(f"a memo has at most {MEMO_LENGTH_MAX} characters", pointer="/memo")
     assert entry.occurred_at.tzinfo is not None, "moments are aware"
+    if not is_plausible(entry.occurred_at):
+        raise Malformed(f"a journal happened between {EARLIEST.year} and {LATEST.year - 1}", pointer="/occurred_at")
 
     sums: dict[int, int] = {}
     for leg, (asset, units) in enumerate(zip(entry.assets, entry.units, strict=True)):

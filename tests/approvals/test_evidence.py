@@ -98,6 +98,21 @@ def test_the_database_refuses_a_float_too() -> None:
         )
 
 
+@pytest.mark.parametrize("at", ["infinity", "-infinity", "4000-01-01 BC", "294276-01-01"])
+def test_an_event_happened_at_a_moment_that_has_bytes(at: str) -> None:
+    """Infinity is empty text and BC is left out: what was hashed would not be what the row says."""
+    with login("crs_app") as app, pytest.raises(psycopg.DatabaseError, match="between 1970 and 2199"):
+        app.execute("SELECT approvals.record('a.b.c', 'person', 'mallory', 'x', '1', %s::timestamptz)", [at])
+
+
+def test_nobody_tells_of_a_journal_but_the_journal() -> None:
+    """Two events that say "posted" about one journal would make one of them a lie."""
+    with login("crs_app") as app, pytest.raises(psycopg.DatabaseError, match="tells of itself"):
+        app.execute(
+            "SELECT approvals.record('ledger.journal.posted', 'person', 'mallory', 'ledger.journal', '1', now())"
+        )
+
+
 def test_a_role_does_not_speak_through_the_function() -> None:
     with pytest.raises(Exception, match="told by a person"):
         record(actor=Actor("role", "crs_owner"))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection, connections, transaction
 
 from approvals import queries
 from approvals.adapters.halt_watch import HaltWatch
@@ -173,6 +173,30 @@ def test_whoever_asks_does_not_confirm_whatever_roles_he_has(alice: Actor) -> No
     assert actions() == ["ENGAGE", "REQUEST", "DENIED"]
 
 
+@pytest.mark.parametrize(
+    "second", ["person:alice ", "person:alice\u200b", "person:", "person: alice", "person:Alice", "key:k1"]
+)
+@pytest.mark.usefixtures("db")
+def test_another_spelling_is_no_second_person(alice: Actor, second: str) -> None:
+    """Past our own code, by the application's role: a name with a blank or with nothing to see is nobody's name."""
+    killswitch.engage(scope=GOLD, reason="drill", actor=alice, at=NOON)
+    asked = killswitch.request_release(scope=GOLD, cause="c", remedy="r", actor=alice, at=NOON)
+    with pytest.raises(DatabaseError, match=r"people release|another person"), transaction.atomic():
+        execute("SELECT approvals.confirm_release(%s, %s, now())", [asked.id, second])
+    assert queries.halts().engaged
+
+
+@pytest.mark.parametrize("at", ["infinity", "-infinity", "4000-01-01 BC", "2200-01-01Z"])
+@pytest.mark.usefixtures("db")
+def test_a_halt_happened_at_a_moment_that_every_reader_can_print(at: str) -> None:
+    engage = "SELECT approvals.engage('GLOBAL', '', 'KEEP', 'x', '{}', 'machine:mallory', %s::timestamptz)"
+    note = "SELECT approvals.note_halt('GLOBAL', '', 'DENIED', 'machine:mallory', 'x', NULL, 0, %s::timestamptz)"
+    for call in (engage, note):
+        with pytest.raises(DatabaseError, match="killswitchevent_moment_is_plausible"), transaction.atomic():
+            execute(call, [at])
+    assert queries.halts().engaged == ()
+
+
 def test_a_further_reason_to_stop_makes_an_open_request_void(alice: Actor, bob: Actor) -> None:
     killswitch.engage(scope=GOLD, reason="drill", actor=alice, at=NOON)
     asked = killswitch.request_release(scope=GOLD, cause="c", remedy="r", actor=alice, at=NOON)
@@ -291,9 +315,9 @@ def test_even_the_owner_is_refused_what_no_halt_does() -> None:
 FUNCTIONS = "FROM pg_proc WHERE pronamespace = 'approvals'::regnamespace"
 
 
-def execute(query: str) -> list[Any]:
+def execute(query: str, parameters: list[Any] | None = None) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(query, parameters)
         return list(cursor.fetchall())
 
 

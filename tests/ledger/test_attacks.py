@@ -136,6 +136,68 @@ def test_a_balanced_pair_that_comes_later_is_refused(chart: Chart, setting: None
     refused("CR002", legs(chart, 7, -7, first=3, number=number))
 
 
+POST = (
+    "SELECT ledger.post(%s::text, %s::bigint, %s::bigint, 'ADJUSTMENT', 'PAPER', %s::timestamptz, '',"
+    " %s::bigint[], %s::int[], %s::numeric[], 'machine:mallory')"
+)
+POST_MANY = (
+    "SELECT ledger.post_many(%s::text[], %s::bigint[], %s::bigint[], '{ADJUSTMENT}', '{PAPER}', %s::timestamptz[],"
+    " '{x}', '{NULL}', %s::int[], %s::int[], %s::bigint[], %s::int[], %s::numeric[], 'machine:mallory')"
+)
+NOON = "2026-11-20 12:00Z"
+
+
+def posted(chart: Chart, *units: str, at: str = NOON) -> tuple[Any, ...]:
+    """A call of the function that posts, past our own code."""
+    accounts = [chart.suspense if place % 2 else chart.equity for place in range(len(units))]
+    usd = [queries.asset("USD").id] * len(units)
+    return POST, "raw", chart.desk_id, chart.account_id, at, accounts, usd, list(units)
+
+
+def posted_many(chart: Chart, *units: str, at: str = NOON, owner: int = 1) -> tuple[Any, ...]:
+    """The same in a batch of one; `owner` is the place of the journal that the legs name."""
+    _, _, desk, account, _, accounts, usd, _ = posted(chart, *units)
+    owners, numbers = [owner] * len(units), list(range(1, len(units) + 1))
+    return POST_MANY, ["raw"], [desk], [account], [at], owners, numbers, accounts, usd, list(units)
+
+
+@pytest.mark.parametrize("units", [("0.5", "-0.5"), ("1.5", "-1.5"), ("1.4", "1.4", "-2"), ("1.4", "-0.6", "-0.8")])
+@pytest.mark.parametrize("post", [posted, posted_many])
+def test_units_that_are_no_whole_number_are_refused_before_they_are_rounded(
+    chart: Chart, setting: None, post: Any, units: tuple[str, ...]
+) -> None:
+    """NUMERIC(78, 0) rounds on the way in: 1.4 + 1.4 − 2 would stand as a balanced journal that nobody wrote."""
+    refused("CR011", post(chart, *units))
+
+
+@pytest.mark.parametrize("post", [posted, posted_many])
+def test_units_that_are_no_number_are_refused(chart: Chart, post: Any) -> None:
+    refused("CR001", post(chart, "NaN", "NaN"))
+    refused("22003", post(chart, "Infinity", "-Infinity"))
+
+
+@pytest.mark.parametrize(
+    "at", ["infinity", "-infinity", "4000-01-01 BC", "1969-12-31 23:59:59Z", "2200-01-01Z", "20000-01-01Z"]
+)
+@pytest.mark.parametrize("post", [posted, posted_many])
+def test_a_journal_happened_at_a_moment_that_every_reader_can_print(
+    chart: Chart, setting: None, post: Any, at: str
+) -> None:
+    refused("CR010", post(chart, "5", "-5", at=at))
+
+
+def test_a_journal_by_hand_happened_then_too(chart: Chart, setting: None) -> None:
+    raw = journal(chart)
+    always = (raw[0].replace("'2026-11-20 12:00Z'", "'infinity'"), *raw[1:])
+    given = legs(chart, 5, -5)
+    refused("CR010", always, (given[0].replace("'2026-11-20 12:00Z'", "'infinity'"), *given[1:]))
+
+
+@pytest.mark.parametrize("owner", [0, 2])
+def test_a_leg_of_no_journal_of_its_batch_is_refused(chart: Chart, owner: int) -> None:
+    refused("CR002", posted_many(chart, "5", "-5", owner=owner))
+
+
 def test_postings_of_no_journal_are_refused(chart: Chart) -> None:
     refused("CR002", legs(chart, 5, -5))
 

@@ -27,7 +27,7 @@ DECLARE
     standing public.approvals_killswitch;
 BEGIN
     standing := approvals.engaged_halt(request_release.scope_type, request_release.scope_id);
-    IF request_release.actor NOT LIKE 'person:%' THEN
+    IF request_release.actor !~ '^person:[[:alnum:]_.@+-]+$' THEN
         RAISE EXCEPTION 'people release, machines do not' USING ERRCODE = 'CR107';
     END IF;
     IF EXISTS (SELECT FROM public.approvals_haltrelease AS r WHERE r.kill_switch_id = standing.id AND r.state = 'OPEN') THEN
@@ -77,7 +77,7 @@ BEGIN
     IF asked.state IS DISTINCT FROM 'OPEN' OR standing.state <> 'ENGAGED' OR standing.epoch <> asked.epoch THEN
         RAISE EXCEPTION 'no open request' USING ERRCODE = 'CR104';
     END IF;
-    IF confirm_release.actor NOT LIKE 'person:%' THEN
+    IF confirm_release.actor !~ '^person:[[:alnum:]_.@+-]+$' THEN
         RAISE EXCEPTION 'people release, machines do not' USING ERRCODE = 'CR107';
     END IF;
     IF lower(confirm_release.actor) = lower(asked.requested_by) THEN

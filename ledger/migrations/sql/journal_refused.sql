@@ -1,6 +1,6 @@
 -- Why does a journal not stand? Asked only when it does not; raises the refusal with its numbers and never returns (its type
 -- is that of the bytes in whose place it is asked).
-CREATE FUNCTION ledger.journal_refused(number bigint) RETURNS bytea LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.journal_refused(number bigint) RETURNS bytea LANGUAGE plpgsql AS $$
 DECLARE
     journal public.ledger_journal;
     fault record;
@@ -36,6 +36,9 @@ BEGIN
     IF fault.legs <> journal.legs THEN
         RAISE EXCEPTION 'the journal says % legs and would have %', journal.legs, fault.legs USING ERRCODE = 'CR002',
             DETAIL = json_build_object('journal', number, 'legs', journal.legs, 'postings', fault.legs);
+    END IF;
+    IF journal.occurred_at < '1970-01-01Z' OR journal.occurred_at >= '2200-01-01Z' THEN
+        RAISE EXCEPTION 'a journal happened between 1970 and 2199' USING ERRCODE = 'CR010';
     END IF;
     RAISE EXCEPTION 'this is no journal of ours: legs in order and all at once, a known kind and actor, recorded now'
         USING ERRCODE = 'CR002', DETAIL = json_build_object('journal', number);

@@ -5,9 +5,10 @@
 --   L-6  legs, journal and accounts agree on desk, book and occurred_at; nothing stands in another book
 --   L-7  the journal leaves its event in the evidence, with bytes built from the rows
 --   L-9  a journal is recorded when it is written, by the database's clock: neither before its transaction nor ahead of time
+--   L-19 a journal happened at a moment that every reader can print: from 1970 to 2199, so neither infinity nor BC
 -- One pass in plain variables for the usual INSERT, all legs of one journal, because setting a query up is what costs here; a
 -- batch is judged by sets. Both only ask whether all is well: ledger.journal_refused() finds out what is not.
-CREATE FUNCTION ledger.journal_stands() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger.journal_stands() RETURNS trigger LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     journal public.ledger_journal;
@@ -55,7 +56,8 @@ BEGIN
             OR journal.kind <> ALL ('{TRADE,COMMISSION,SWAP_FEE,TRANSFER,FUNDING,ADJUSTMENT,REVERSAL}')
             OR (journal.kind = 'REVERSAL') <> (journal.reverses_id IS NOT NULL)
             OR split_part(journal.actor, ':', 1) <> ALL ('{person,key,machine,role}')
-            OR journal.recorded_at < now() OR journal.recorded_at > clock_timestamp() THEN
+            OR journal.recorded_at < now() OR journal.recorded_at > clock_timestamp()
+            OR journal.occurred_at < '1970-01-01Z' OR journal.occurred_at >= '2200-01-01Z' THEN
             PERFORM ledger.journal_refused(journal.id);
         END IF;
         INSERT INTO public.approvals_auditevent
@@ -82,6 +84,7 @@ BEGIN
                          AND (row.kind = 'REVERSAL') = (row.reverses_id IS NOT NULL)
                          AND split_part(row.actor, ':', 1) = ANY ('{person,key,machine,role}')
                          AND row.recorded_at BETWEEN now() AND clock_timestamp()
+                         AND row.occurred_at >= '1970-01-01Z' AND row.occurred_at < '2200-01-01Z'
                          AND EXISTS (SELECT FROM public.approvals_account AS venue_account
                                      WHERE venue_account.id = row.account_id AND venue_account.desk_id = row.desk_id
                                        AND venue_account.book = row.book)
@@ -104,12 +107,3 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER journal_stands AFTER INSERT ON public.ledger_posting
-    REFERENCING NEW TABLE AS posted FOR EACH STATEMENT EXECUTE FUNCTION ledger.journal_stands();
-
--- A journal by hand is its role's.
-ALTER TABLE public.ledger_journal ALTER recorded_at SET DEFAULT clock_timestamp(), ALTER memo SET DEFAULT '',
-    ALTER actor SET DEFAULT 'role:' || session_user, ALTER digest SET DEFAULT sha256('by hand');
--- A ledger account agrees with its Account for good: neither ever changes.
-ALTER TABLE public.ledger_ledgeraccount ADD CONSTRAINT ledgeraccount_account_desk_book
-    FOREIGN KEY (account_id, desk_id, book) REFERENCES public.approvals_account (id, desk_id, book);

@@ -1,7 +1,7 @@
 -- The way into the book: one statement posts one journal, with legs in three arrays. It only inserts; every promise is kept by
 -- the triggers, so that it holds for inserts by hand too. The same key and digest again return the first journal, another
 -- digest is refused (L-4). The digest covers everything but the actor, with the legs in (account, asset, units) order.
-CREATE FUNCTION ledger.post(
+CREATE OR REPLACE FUNCTION ledger.post(
     key text, desk bigint, account bigint, kind text, book text, occurred_at timestamptz, memo text,
     accounts bigint[], assets int[], units numeric[], actor text, reverses bigint DEFAULT NULL,
     OUT id bigint, OUT is_new boolean)
@@ -14,6 +14,10 @@ DECLARE
 BEGIN
     IF split_part(actor, ':', 1) <> ALL ('{person,key,machine}') THEN
         RAISE EXCEPTION 'a journal is posted by a person, a key or a machine' USING ERRCODE = 'CR012';
+    END IF;
+    -- The column would round what is no whole number, before any guard of the rows could see it.
+    IF units::numeric(78, 0)[] IS DISTINCT FROM units THEN
+        RAISE EXCEPTION 'base units are whole numbers' USING ERRCODE = 'CR011';
     END IF;
     IF cardinality(units) > 2 THEN
         SELECT string_agg(concat_ws(' ', leg.a, leg.s, leg.u), ',' ORDER BY leg.a, leg.s, leg.u) INTO sorted

@@ -1,7 +1,7 @@
 -- The way into the book for many journals at once: the same promises in a handful of statements, all or none. Per journal: one
 -- place in each array; per leg: the place of its journal (`owners`, from 1) and its number. A key that comes twice in the batch
 -- is the same journal. A refusal names the place of the journal when it knows it (`item`, from 0).
-CREATE FUNCTION ledger.post_many(
+CREATE OR REPLACE FUNCTION ledger.post_many(
     keys text[], desks bigint[], venue_accounts bigint[], kinds text[], books text[], occurred timestamptz[], memos text[],
     reverses bigint[], owners int[], numbers int[], accounts bigint[], assets int[], units numeric[], actor text,
     OUT ids bigint[], OUT are_new boolean[])
@@ -14,6 +14,12 @@ DECLARE
 BEGIN
     IF split_part(actor, ':', 1) <> ALL ('{person,key,machine}') THEN
         RAISE EXCEPTION 'a journal is posted by a person, a key or a machine' USING ERRCODE = 'CR012';
+    END IF;
+    IF units::numeric(78, 0)[] IS DISTINCT FROM units THEN  -- as in ledger.post(): the column would round
+        RAISE EXCEPTION 'base units are whole numbers' USING ERRCODE = 'CR011';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(owners) AS leg (place) WHERE place NOT BETWEEN 1 AND cardinality(keys)) THEN
+        RAISE EXCEPTION 'a leg belongs to a journal of its batch' USING ERRCODE = 'CR002';
     END IF;
     SELECT array_agg(sha256(timestamptz_send(occurred[place]) || convert_to(concat_ws('|', desks[place],
                          venue_accounts[place], kinds[place], books[place], sorted,
