@@ -21,7 +21,7 @@ from guardian.rules import calendar
 from ledger import queries as ledger_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from django.db.models import QuerySet
 
@@ -80,6 +80,11 @@ def in_flight(account_id: int) -> QuerySet[Order]:
 def orders_by_key(keys: Sequence[str]) -> QuerySet[Order]:
     """Return the orders with these idempotency keys; a text that is none of ours finds nothing."""
     return Order.objects.filter(client_order_id__in=[key for key in keys if len(key) == UUID_LENGTH])
+
+
+def orders_by_venue_order(account_id: int, numbers: Collection[str]) -> QuerySet[Order]:
+    """Return the orders of an account that the venue knows under these numbers of its own."""
+    return Order.objects.filter(account_id=account_id, venue_order__in=numbers).exclude(venue_order="")
 
 
 def magic_numbers(account_id: int) -> set[int]:

@@ -125,20 +125,23 @@ def try_to_book(deal: Deal, *, account: Account, order: Order | None, actor: Act
 def adopt(history: History, *, account: Account, actor: Actor, at: datetime) -> Adopted:
     """Book what the venue's history has and our book does not: missed fills, stops and targets, cash, trades of others.
 
-    Orders are known by their idempotency key, so that a deal whose answer was lost finds its order. A deal with our
-    magic number, but neither an order nor a position of ours, is not ours to invent an order for: it is left unclaimed.
+    Orders are known by their idempotency key, so that a deal whose answer was lost finds its order; one that rested is
+    known by the venue's number, since a history names the orders that were placed in its window. A deal with our magic
+    number, but neither an order nor a position of ours, is not ours to invent an order for: it is left unclaimed.
     Read the history from `queries.history_start` on: the next reading begins where this one ended, without a gap.
     """
     queries.lock_account(account.id)
     keys = {row.order: row.idempotency_key for row in history.orders if row.idempotency_key}
     orders = {str(order.client_order_id): order for order in queries.orders_by_key(list(keys.values()))}
+    numbers = {str(deal.order) for deal in history.deals if deal.type in SIDES}
+    rested = {order.venue_order: order for order in queries.orders_by_venue_order(account.id, numbers)}
     ours = queries.magic_numbers(account.id)
     known = queries.booked_deals(account.id, [str(deal.deal) for deal in history.deals])
     booked, initiated, unclaimed, touched = 0, 0, [], set()
     for deal in sorted(history.deals, key=lambda row: row.deal):
         if str(deal.deal) in known:
             continue
-        order = orders.get(keys.get(deal.order) or "")
+        order = orders.get(keys.get(deal.order) or "") or rested.get(str(deal.order))
         if order is None and _is_unclaimed(deal, account, ours):
             unclaimed.append(str(deal.deal))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from approvals import queries as approvals_queries
 from crs.kernel import clock
 from execution import queries
 from execution.models import AccountHistory, Fill, Order, Position
-from execution.operations import exits, orders, reconciling
+from execution.operations import booking, exits, orders, reconciling
 from execution.rules.wire import NO_ANSWER
 from guardian.models import Symbol
 from ledger import queries as ledger_queries
@@ -31,6 +32,11 @@ def _cash_is_equal(desk: VenueDesk) -> bool:
     return ledger_queries.venue_cash(desk.account.id) == desk.wire.account(desk.account.login).balance
 
 
+def _has_stopped(desk: VenueDesk) -> bool:
+    Fill.objects.exists()  # the server ends a transaction that idles for ten seconds, the test's own too
+    return any(deal.reason == "SL" for deal in desk.deals())
+
+
 def test_a_stop_of_the_venue_is_booked_as_its_own_deal(wire: BlockingWire, db: None, as_app: None) -> None:
     """P51: a stop is no break and no surprise: it belongs to the strategy whose position it closed."""
     ledger_queries.forget()
@@ -42,7 +48,7 @@ def test_a_stop_of_the_venue_is_booked_as_its_own_deal(wire: BlockingWire, db: N
         stop = (price * Decimal("0.96")).quantize(Decimal("0.01"))
         if desk.trade(stop_loss=stop, quantity=quantity * LOT // 100).state == "FILLED":
             break
-    eventually(lambda: any(deal.reason == "SL" for deal in desk.deals()), within_s=60)
+    eventually(lambda: _has_stopped(desk), within_s=60)
     adopted = desk.adopt()
     assert (adopted.venue_initiated, adopted.unclaimed) == (1, ())
     fill = Fill.objects.get(reason="SL")
@@ -51,6 +57,28 @@ def test_a_stop_of_the_venue_is_booked_as_its_own_deal(wire: BlockingWire, db: N
     subject = f"{desk.account.code}:{fill.deal}"
     assert approvals_queries.events_of("execution.fill", subject).get().action == "execution.fill.venue_initiated"
     assert _cash_is_equal(desk)
+
+
+def test_a_fill_of_an_order_that_rested_finds_it_outside_the_windows_orders(desk: VenueDesk) -> None:
+    """A history names the orders placed in its window: one placed before and filled in it brings its deal alone.
+
+    The account is netting in effect: the position stands already, so nothing else would keep the deal from being taken
+    for the venue's own.
+    """
+    desk.trade()
+    filled = desk.deals()[-1]
+    resting = desk.trade(order_type="LIMIT", limit_price=filled.price.quantize(Decimal(1)) - 150)
+    assert (resting.state, bool(resting.venue_order)) == ("SENT", True)
+    history = desk.wire.history(desk.account.login, start=queries.EVER, end=queries.NEVER)
+    deal = replace(filled, deal=filled.deal + 1_000, order=int(resting.venue_order), price=resting.limit_price)
+
+    adopted = booking.adopt(
+        replace(history, deals=(deal,), orders=()), account=desk.account, actor=WORKER, at=clock.now()
+    )
+    assert (adopted.booked, adopted.venue_initiated, adopted.unclaimed) == (1, 0, ())
+    assert Fill.objects.get(deal=str(deal.deal)).order_id == resting.id
+    resting.refresh_from_db()
+    assert resting.filled == resting.quantity
 
 
 def test_adopting_again_books_nothing_again(desk: VenueDesk) -> None:
