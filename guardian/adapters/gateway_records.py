@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from crs.kernel.money import CASH_DECIMALS, LOT_DECIMALS, units_of
@@ -160,8 +160,14 @@ class OrderReport:
 
 
 def price(text: str) -> Decimal:
-    """Return a price of the wire."""
-    return Decimal(text)
+    """Return a price of the wire. Raises `ValueError` for what is no finite number: it never becomes one of ours."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"no price: {text!r}") from error
+    if not value.is_finite():
+        raise ValueError(f"no price: {text!r}")
+    return value
 
 
 def cash(text: str) -> int:

@@ -67,10 +67,11 @@ def test_a_fill_of_an_order_that_rested_finds_it_outside_the_windows_orders(desk
     """
     desk.trade()
     filled = desk.deals()[-1]
-    resting = desk.trade(order_type="LIMIT", limit_price=filled.price.quantize(Decimal(1)) - 150)
+    limit = filled.price.quantize(Decimal(1)) - 150
+    resting = desk.trade(order_type="LIMIT", limit_price=limit)
     assert (resting.state, bool(resting.venue_order)) == ("SENT", True)
     history = desk.wire.history(desk.account.login, start=queries.EVER, end=queries.NEVER)
-    deal = replace(filled, deal=filled.deal + 1_000, order=int(resting.venue_order), price=resting.limit_price)
+    deal = replace(filled, deal=filled.deal + 1_000, order=int(resting.venue_order), price=limit)
 
     adopted = booking.adopt(
         replace(history, deals=(deal,), orders=()), account=desk.account, actor=WORKER, at=clock.now()

@@ -16,11 +16,11 @@ import zmq
 from guardian.adapters.gateway_mt5.address import Address, GatewayKeyMissing, configured
 from guardian.adapters.gateway_mt5.answers import GatewayRejected, GatewaySilent, GatewayUnreachable, OutcomeUnknown
 from guardian.adapters.gateway_mt5.blocking import BlockingWire
-from guardian.adapters.gateway_mt5.feed import DealFeed
+from guardian.adapters.gateway_mt5.feed import DealFeed, TickFeed
 from guardian.adapters.gateway_mt5.wire import Wire
 from guardian.gateway import protocol
 from guardian.gateway.protocol import Key
-from tests.support.paper_gateway import key, order
+from tests.support.paper_gateway import eventually, key, order
 
 KEY = Key("tests", b"t" * 32)
 Script = Callable[[dict[str, Any]], list[bytes]]
@@ -237,6 +237,39 @@ def test_a_gateway_without_address_or_key_is_one_clear_refusal(settings: Any, tm
     assert configured().key.key_id == "k"
 
 
+def test_a_tick_that_cannot_be_read_is_dropped_and_the_others_are_heard(caplog: pytest.LogCaptureFixture) -> None:
+    """A listener that dies of one message misses every symbol; the gap in the numbers keeps new risk away from one."""
+    good = {
+        "login": "10",
+        "symbol": "X",
+        "seq": 1,
+        "bid": "1.0",
+        "ask": "1.1",
+        "venue_time": "2017-12-20T00:00:00.000000Z",
+    }
+    bad = [
+        b"{",
+        b"[]",
+        b"{}",
+        b"\xff",
+        *(json.dumps({**good, "bid": bid}).encode() for bid in ("NaN", "Infinity", "x", 1e400)),
+    ]
+    with zmq.Context() as context, context.socket(zmq.XPUB) as publisher:
+        publisher.setsockopt(zmq.LINGER, 0)
+        port = publisher.bind_to_random_port("tcp://127.0.0.1")
+        feed = TickFeed(Address("tcp://127.0.0.1:1", f"tcp://127.0.0.1:{port}", KEY))
+        try:
+            feed.follow("10")
+            assert publisher.recv() == b"\x01tick.10."
+            for body in (*bad, json.dumps({**good, "seq": 2}).encode()):
+                publisher.send_multipart((b"tick.10.X", body))
+            heard = eventually(lambda: feed.receive(200))
+        finally:
+            feed.close()
+    assert [tick.seq for _, tick in heard] == [2]
+    assert caplog.text.count("cannot be read") == len(bad)
+
+
 def test_deals_of_a_login_that_begins_alike_are_not_heard() -> None:
     """A subscription is a prefix: `deal.10` takes login 101 as well."""
 
@@ -246,6 +279,7 @@ def test_deals_of_a_login_that_begins_alike_are_not_heard() -> None:
             for login, number in (("101", 1), ("10", 2), ("1", 3), ("10", 4)):
                 body = json.dumps({"login": login, "deal": {"deal": number}})
                 publisher.send_multipart((f"deal.{login}".encode(), body.encode()))
+                publisher.send_multipart((f"deal.{login}".encode(), b"no deal at all"))
             told: list[str] = []
             while len(told) < 2:
                 told += await deals.wait(5)

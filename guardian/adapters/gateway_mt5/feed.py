@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from guardian.adapters.gateway_mt5.address import Address
+
+
+logger = logging.getLogger(__name__)
+UNREADABLE = (ValueError, KeyError, TypeError)  # what a message that is no tick or deal makes of us
 
 
 class TickFeed:
@@ -46,7 +51,10 @@ class TickFeed:
                 _, body = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 break
-            ticks.append(_tick(body))
+            try:
+                ticks.append(_tick(body))
+            except UNREADABLE as error:  # dropped and said: the gap in the numbers keeps new risk away
+                logger.warning("a tick that cannot be read was dropped: %s", error)
         return ticks
 
     def close(self) -> None:
@@ -102,7 +110,10 @@ class DealFeed:
             topic, body = self._socket.recv_multipart(zmq.NOBLOCK)
             if topic != self._topic:
                 continue  # a subscription is a prefix: `deal.1` hears login 11 too
-            self._told.append(str(json.loads(body)["deal"]["deal"]))
+            try:
+                self._told.append(str(json.loads(body)["deal"]["deal"]))
+            except UNREADABLE as error:  # it rings all the same: the history says what was meant
+                logger.warning("a deal that cannot be read was told: %s", error)
             self._rings.set()
 
 
