@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from approvals import queries as approvals_queries
 from execution.models import AccountCheck, AccountHistory, Fill, GatewayLatch, Intent, Order, Position
@@ -70,6 +70,28 @@ def open_positions(account_id: int, symbol: str | None = None) -> QuerySet[Posit
     """Return our copies of the positions that are open on an account, oldest first."""
     rows = Position.objects.filter(~Q(lots=0), account_id=account_id).order_by("opened_at", "id")
     return rows if symbol is None else rows.filter(symbol=symbol)
+
+
+def every_open_position() -> QuerySet[Position]:
+    """Return the open positions of every account, with whose they are, by account and symbol."""
+    rows = Position.objects.select_related("account__desk", "account__venue").exclude(lots=0)
+    return rows.order_by("account", "symbol")
+
+
+def lots_held() -> dict[tuple[int, str], int]:
+    """Return the net lots that every account holds, in 10⁻⁸, by account and symbol."""
+    sums = Position.objects.exclude(lots=0).values_list("account", "symbol").annotate(total=Sum("lots"))
+    return {(account, symbol): int(total) for account, symbol, total in sums}
+
+
+def every_in_flight() -> QuerySet[Order]:
+    """Return the orders of every account that a venue may still do something with, oldest first."""
+    return Order.objects.select_related("account__desk", "account__venue").filter(settled_at=None).order_by("id")
+
+
+def unknown() -> QuerySet[Order]:
+    """Return the orders whose outcome is not known, oldest first: the venue is being asked."""
+    return Order.objects.select_related("account").filter(state="UNKNOWN", settled_at=None).order_by("id")
 
 
 def in_flight(account_id: int) -> QuerySet[Order]:

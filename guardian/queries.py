@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from guardian.adapters.hot_redis import TickReader
-from guardian.models import Symbol
+from guardian.models import Canary, Heartbeat, Symbol
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -72,6 +72,16 @@ class Signs:
     timetable: float | None
     canaries: dict[str, float]
     heartbeats: dict[str, float]
+
+
+def heartbeats() -> QuerySet[Heartbeat]:
+    """Return the last sign of life of every process, by name."""
+    return Heartbeat.objects.order_by("process")
+
+
+def canaries() -> QuerySet[Canary]:
+    """Return the last answer of every queue, by name."""
+    return Canary.objects.order_by("queue")
 
 
 def signs() -> Signs:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, F, Sum, Value, When, Window
+from django.db.models.functions import RowNumber
 
 from approvals import queries as desks
 from crs.kernel import money
@@ -180,6 +181,19 @@ def nav_history(account_id: int, *, start: datetime | None = None, end: datetime
     if end is not None:
         marks = marks.filter(at__lt=end)
     return marks
+
+
+def nav_curve(account_id: int, *, points: int) -> tuple[int, ...]:
+    """Return what a venue account was worth over time, in base units, thinned to about `points`; both ends stay."""
+    marks = nav_history(account_id)
+    step = max(1, marks.count() // points)
+    if step == 1:
+        return tuple(marks.values_list("nav", flat=True))
+    # An endless session has more marks in a week than a page may read: the database counts them off.
+    counted = marks.annotate(turn=Window(RowNumber(), order_by=[F("at").asc(), F("id").asc()]) % Value(step))
+    thinned = counted.filter(turn=1).values_list("nav", flat=True)
+    last = marks.last()
+    return (*thinned, *([last.nav] if last else []))
 
 
 def nav_marks(desk_id: int | None = None) -> QuerySet[NavMark]:

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from django.db.models import Max
 
 from crs.kernel import work
 from strategies.models import Session, SymbolGroup, SymbolRun
 from strategies.rules import lifecycle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from django.db.models import QuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class TradedSymbol:
+    """A symbol that an open session trades, and whose it is, by their codes."""
+
+    session_id: int
+    desk: str
+    venue: str
+    account: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueClock:
+    """The clock of a replay: what the venue's time was at `read_at`, and how many venue seconds a second takes."""
+
+    account: str
+    venue_at: datetime
+    read_at: datetime
+    speed: int
 
 
 def sessions(desk_id: int | None = None) -> QuerySet[Session]:
@@ -36,6 +63,37 @@ def runs(session_id: int) -> QuerySet[SymbolRun]:
 def open_sessions() -> QuerySet[Session]:
     """Return the sessions that have not ended, oldest first."""
     return Session.objects.filter(state__in=lifecycle.OPEN).order_by("id")
+
+
+def ended_sessions(since: datetime) -> QuerySet[Session]:
+    """Return the sessions that ended after `since`, in whatever way, oldest first."""
+    return Session.objects.filter(state__in=lifecycle.SESSION.final, ended_at__gt=since).order_by("id")
+
+
+def runs_by_symbol(sessions: Sequence[Session]) -> dict[tuple[int, str], SymbolRun]:
+    """Return how each symbol of these sessions did, by session and symbol."""
+    return {(run.session_id, run.symbol): run for run in SymbolRun.objects.filter(session__in=sessions)}
+
+
+def traded_symbols() -> list[TradedSymbol]:
+    """Return what the open sessions trade; one that has no account yet trades nothing."""
+    runs = SymbolRun.objects.filter(session__state__in=lifecycle.OPEN, session__account__isnull=False)
+    rows = runs.order_by("session", "symbol").values_list(
+        "session", "session__desk__code", "session__account__venue__code", "session__account__code", "symbol"
+    )
+    return [TradedSymbol(*row) for row in rows]
+
+
+def venue_clock() -> VenueClock | None:
+    """Return the clock of the first running session: where its last tick stood, and how fast it goes."""
+    row = (
+        Session.objects.filter(state="RUNNING", account__symbols__venue_at__isnull=False)
+        .annotate(venue_at=Max("account__symbols__venue_at"), read_at=Max("account__symbols__received_at"))
+        .order_by("id")
+        .values_list("account__code", "venue_at", "read_at", "speed")
+        .first()
+    )
+    return None if row is None else VenueClock(*row)
 
 
 def free_groups() -> list[int]:

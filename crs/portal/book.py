@@ -6,13 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Value, Window
-from django.db.models.functions import RowNumber
-
 from crs.kernel.money import Amount, Asset
 from execution.rules.facts import CASH_DECIMALS
 from guardian import queries as guardian_queries
 from ledger import queries as ledger_queries
+from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +53,11 @@ def session_story(session: Session) -> SessionStory:
     asset = Asset(session.currency, CASH_DECIMALS)
     report = session.report
     synthetic = guardian_queries.synthetic_symbols(session.account_id) if session.account_id else set()
-    rows = tuple(SymbolRow(run, Amount(asset, run.pnl_units), run.symbol in synthetic) for run in session.runs.all())
-    levels = _levels(session)
+    rows = tuple(
+        SymbolRow(run, Amount(asset, run.pnl_units), run.symbol in synthetic)
+        for run in strategies_queries.runs(session.pk)
+    )
+    levels = ledger_queries.nav_curve(session.account_id, points=CURVE_POINTS) if session.account_id else ()
     return SessionStory(
         symbols=rows,
         total=Amount(asset, sum(row.pnl.units for row in rows)),
@@ -70,21 +71,6 @@ def session_story(session: Session) -> SessionStory:
         venue_change=Amount(asset, asset.units(report["gateway_equity_change"])) if report else None,
         raw=json.dumps(report, ensure_ascii=False, indent=2) if report else "",
     )
-
-
-def _levels(session: Session) -> tuple[int, ...]:
-    """Return the NAV marks of a session, thinned to what a line can show; the last one always stays."""
-    if session.account_id is None:
-        return ()
-    marks = ledger_queries.nav_history(session.account_id)
-    step = max(1, marks.count() // CURVE_POINTS)
-    if step == 1:
-        return tuple(int(nav) for nav in marks.values_list("nav", flat=True))
-    # An endless session has more marks in a week than a page may read: the database counts them off.
-    counted = marks.annotate(turn=Window(RowNumber(), order_by=[F("at").asc(), F("id").asc()]) % Value(step))
-    thinned = [int(nav) for nav in counted.filter(turn=1).values_list("nav", flat=True)]
-    last = marks.last()
-    return (*thinned, *([int(last.nav)] if last else []))
 
 
 def _falls(levels: Sequence[int]) -> tuple[int, ...]:
@@ -117,7 +103,7 @@ def journal_legs(journal: Journal) -> tuple[tuple[Leg, ...], tuple[AssetSum, ...
     """Return the legs of a journal in order, and its sums by asset."""
     legs: list[Leg] = []
     sums: dict[Asset, tuple[int, int]] = {}
-    for posting in journal.postings.select_related("account", "asset").order_by("leg"):
+    for posting in ledger_queries.postings().filter(journal=journal):
         asset = posting.asset.money
         amount = Amount(asset, abs(posting.units))
         legs.append(Leg(posting, amount if posting.units > 0 else None, amount if posting.units < 0 else None))
@@ -137,10 +123,10 @@ class Line:
 
 def account_lines(account: LedgerAccount) -> tuple[list[Amount], list[Line]]:
     """Return what stands on a ledger account now, and its latest postings with the running balance, newest first."""
-    running = {balance.asset.money: balance.units for balance in account.balances.select_related("asset")}
+    running = {asset.money: units for asset, units in ledger_queries.balances(account).holdings}
     balances = [Amount(asset, units) for asset, units in running.items()]
     lines = []
-    for posting in account.postings.select_related("asset", "journal").order_by("-journal_id", "leg")[:POSTINGS_SHOWN]:
+    for posting in ledger_queries.postings().filter(account=account)[:POSTINGS_SHOWN]:
         asset = posting.asset.money
         lines.append(Line(posting, Amount(asset, posting.units), Amount(asset, running[asset])))
         running[asset] -= posting.units

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -18,13 +17,12 @@ from crs.kernel import clock
 from crs.kernel.money import Amount, Asset
 from crs.portal import machine, permit, site, verdict
 from crs.portal.verdict import Attention
-from execution.models import Fill, Order, Position
+from execution import queries as execution_queries
 from execution.rules.facts import CASH_DECIMALS
 from guardian import queries as guardian_queries
 from guardian.rules import calendar
 from ledger import queries as ledger_queries
-from strategies.models import Session, SymbolRun
-from strategies.rules.lifecycle import OPEN
+from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 
     from approvals.rules.halts import Halt
     from guardian.models import Symbol
+    from strategies.models import Session, SymbolRun
 
 RECENT = timedelta(hours=24)  # how long an ended session still asks for a look
 STALE_S = 15  # wall seconds without a tick while the market is open; as long as a process may be silent
@@ -94,7 +93,7 @@ def facts(request: HttpRequest) -> dict[str, Any]:
     """Return everything that the cockpit shows, as of now."""
     at = clock.now()
     halts = site.halts(request)
-    sessions = list(Session.objects.select_related("account").filter(state__in=OPEN).order_by("id"))
+    sessions = list(strategies_queries.open_sessions().select_related("account"))
     symbols = _symbols(sessions, halts, at)
     signs = machine.signs()
     attention = verdict.ordered(
@@ -122,7 +121,7 @@ def facts(request: HttpRequest) -> dict[str, Any]:
         "symbols": symbols,
         "navs": navs,
         "curve": _curve(navs[0].session) if navs else None,
-        "fills": list(Fill.objects.select_related("account").order_by("-booked_at", "-id")[:FILLS_SHOWN]),
+        "fills": list(execution_queries.fills()[:FILLS_SHOWN]),
         "trust": _trust(signs, symbols, at),
         "integrations": machine.integrations(),
         "cash_decimals": CASH_DECIMALS,
@@ -166,7 +165,7 @@ def _releases(request: HttpRequest) -> list[Attention]:
 def _ended(at: datetime) -> list[Attention]:
     """Sessions that ended lately in a way that somebody should know of."""
     found = []
-    for session in Session.objects.filter(state__in=("ENDED", "HALTED", "FAILED"), ended_at__gt=at - RECENT):
+    for session in strategies_queries.ended_sessions(since=at - RECENT):
         report = session.report or {}
         name = _("Session %(id)d") % {"id": session.pk}
         if session.state == "FAILED":
@@ -185,7 +184,6 @@ def _ended(at: datetime) -> list[Attention]:
 
 
 def _unknown() -> list[Attention]:
-    orders = Order.objects.select_related("account").filter(state="UNKNOWN", settled_at=None).order_by("id")
     return [
         Attention(
             "UNKNOWN",
@@ -196,7 +194,7 @@ def _unknown() -> list[Attention]:
             _("Look"),
             reverse("admin:execution_order_change", args=[order.pk]),
         )
-        for order in orders
+        for order in execution_queries.unknown()
     ]
 
 
@@ -233,11 +231,7 @@ def _silent(signs: Sequence[machine.Sign], at: datetime) -> list[Attention]:
 # ── Symbols ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _symbols(sessions: Sequence[Session], halts: Sequence[Halt], at: datetime) -> list[SymbolLine]:
     by_account = {session.account_id: session for session in sessions if session.account_id}
-    runs = {(run.session_id, run.symbol): run for run in SymbolRun.objects.filter(session__in=sessions)}
-    held = {
-        (line["account"], line["symbol"]): line["total"]
-        for line in Position.objects.exclude(lots=0).values("account", "symbol").annotate(total=Sum("lots"))
-    }
+    runs, held = strategies_queries.runs_by_symbol(sessions), execution_queries.lots_held()
     lines = []
     for row in guardian_queries.active_symbols().select_related("account__desk", "account__venue"):
         session = by_account.get(row.account_id)
@@ -254,7 +248,7 @@ def _symbols(sessions: Sequence[Session], halts: Sequence[Halt], at: datetime) -
                 ask=row.ask,
                 spread_points=_spread(row),
                 received_at=row.received_at,
-                lots=int(held.get((row.account_id, row.symbol), 0)),
+                lots=held.get((row.account_id, row.symbol), 0),
                 trades=run.trades if run else None,
                 errors=run.errors if run else 0,
                 pnl=Amount(Asset(row.account.currency, CASH_DECIMALS), run.pnl_units) if run else None,

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from approvals import queries
 from approvals.rules import scope as scopes
 from crs.portal import reach
+from execution import queries as execution_queries
 from execution.operations import halting as operations
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def story(epoch: int) -> Story | None:
         released_by="" if is_current else now.released_by,
         steps=steps,
         seconds=(receipt.at - engaged.at).total_seconds() if receipt else None,
-        orders=_covered(scope, reach.open_orders()) if is_current else (),
-        positions_open=_covered(scope, reach.open_positions()) if is_current else (),
+        orders=_covered(scope, execution_queries.every_in_flight()) if is_current else (),
+        positions_open=_covered(scope, execution_queries.every_open_position()) if is_current else (),
         release=queries.open_releases().filter(kill_switch=now).first() if is_current else None,
     )
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crs import health
-from guardian.models import Canary, Heartbeat
+from guardian import queries
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,13 +88,10 @@ def parts() -> list[Part]:
 
 def signs() -> list[Sign]:
     """Return the signs of life: processes by their heartbeat, queues by their canary."""
-    beats = [
-        Sign(str(PROCESS_WORDS.get(row.process, row.process)), row.at, row.detail)
-        for row in Heartbeat.objects.order_by("process")
-    ]
+    beats = [Sign(str(PROCESS_WORDS.get(row.process, row.process)), row.at, row.detail) for row in queries.heartbeats()]
     queues = [
         Sign(_("Queue %s") % row.queue, row.answered_at, _("a worker answers"), is_queue=True)
-        for row in Canary.objects.order_by("queue")
+        for row in queries.canaries()
     ]
     return beats + queues
 

@@ -15,18 +15,16 @@ from approvals.rules import scope as scopes
 from approvals.rules.halts import POSITIONS_BY_KIND
 from approvals.rules.scope import GLOBAL, Scope, Subject
 from crs.kernel import clock
-from execution.models import Order, Position
-from strategies.models import SymbolRun
+from execution import queries as execution_queries
+from strategies import queries as strategies_queries
 from strategies.operations.desk import STRATEGY
-from strategies.rules.lifecycle import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from django.db.models import QuerySet
-
     from approvals.rules.halts import Halt, Positions
+    from execution.models import Order, Position
 
 log = logging.getLogger(__name__)
 
@@ -128,18 +126,6 @@ def _with_something(found: Reachable) -> set[Scope]:
     return {Scope(kind, subject.of(kind)) for subject in subjects for kind in kinds if subject.of(kind)}
 
 
-def open_orders() -> QuerySet[Order]:
-    """Return every order that a venue may still do something with, oldest first."""
-    return Order.objects.select_related("account__desk", "account__venue").filter(settled_at=None).order_by("id")
-
-
-def open_positions() -> QuerySet[Position]:
-    """Return every open position of every account."""
-    return (
-        Position.objects.select_related("account__desk", "account__venue").exclude(lots=0).order_by("account", "symbol")
-    )
-
-
 def subject(row: Order | Position) -> Subject:
     """Return what an order or a position belongs to, as halts ask it."""
     account = row.account
@@ -154,13 +140,10 @@ def subject(row: Order | Position) -> Subject:
 
 def _sessions() -> tuple[frozenset[Subject], ...]:
     """Return the running sessions, each as what its symbols belong to: it is stopped where one of them is."""
-    runs = SymbolRun.objects.filter(session__state__in=OPEN, session__account__isnull=False).values_list(
-        "session", "symbol", "session__account__code", "session__desk__code", "session__account__venue__code"
-    )
     found: dict[int, set[Subject]] = {}
-    for session, symbol, account, desk, venue in runs:
-        subject = Subject(desk=desk, venue=venue, account=account, strategy=STRATEGY, symbol=symbol)
-        found.setdefault(session, set()).add(subject)
+    for run in strategies_queries.traded_symbols():
+        of = Subject(desk=run.desk, venue=run.venue, account=run.account, strategy=STRATEGY, symbol=run.symbol)
+        found.setdefault(run.session_id, set()).add(of)
     return tuple(frozenset(subjects) for subjects in found.values())
 
 
@@ -176,8 +159,8 @@ def _read() -> Reachable | None:
     try:
         found = Reachable(
             sessions=_sessions(),
-            orders=tuple(subject(row) for row in open_orders()),
-            positions=tuple(subject(row) for row in open_positions()),
+            orders=tuple(subject(row) for row in execution_queries.every_in_flight()),
+            positions=tuple(subject(row) for row in execution_queries.every_open_position()),
             read_at=clock.now(),
         )
     except DatabaseError:

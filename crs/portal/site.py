@@ -1,4 +1,4 @@
-"""What does every page show around its own content? Who one is, what is stopped, and which clocks run."""
+"""What does every page show around its own content? Who one is, what is stopped, and which clock runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Max
 from django.templatetags.static import static
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -15,28 +14,17 @@ from django.utils.translation import gettext_lazy as _
 from approvals import queries
 from approvals.rules.roles import Act
 from crs.portal import permit
-from strategies.models import Session
+from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from django.http import HttpRequest
 
     from approvals.rules.halts import Halt
+    from strategies.queries import VenueClock
 
 PROFIT_COOKIE = "crs_profit"
 PROFIT_COLOURS = ("green", "red", "neutral")  # the colour of a gain
 SHORTCUTS_COOKIE = "crs_shortcuts"
-
-
-@dataclass(frozen=True, slots=True)
-class VenueClock:
-    """The clock of a replay: what the venue's time was at `read_at`, and how many venue seconds a second takes."""
-
-    account: str
-    venue_at: datetime
-    read_at: datetime
-    speed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ class Frame:
     may_stop: bool
     may_make_keys: bool
     halts: tuple[Halt, ...]
-    clocks: tuple[VenueClock, ...]
+    clock: VenueClock | None
     profit_colour: str
     shortcuts: bool
 
@@ -67,28 +55,11 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             may_stop=permit.may(request, Act.ENGAGE),
             may_make_keys=permit.may(request, Act.KEYS),
             halts=halts(request),
-            clocks=_clocks(),
+            clock=strategies_queries.venue_clock(),
             profit_colour=profit_colour(request),
             shortcuts=request.COOKIES.get(SHORTCUTS_COOKIE) != "off",
         )
     }
-
-
-def _clocks() -> tuple[VenueClock, ...]:
-    """Return the clock of the first running session: where its last tick stood, and how fast it goes."""
-    session = (
-        Session.objects.select_related("account")
-        .filter(state="RUNNING", account__symbols__venue_at__isnull=False)
-        .annotate(
-            venue_at=Max("account__symbols__venue_at"),
-            read_at=Max("account__symbols__received_at"),
-        )
-        .order_by("id")
-        .first()
-    )
-    if session is None or session.account is None:
-        return ()
-    return (VenueClock(session.account.code, session.venue_at, session.read_at, session.speed),)
 
 
 def halts(request: HttpRequest) -> tuple[Halt, ...]:
