@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import Sum
 from django.utils.html import format_html_join
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.functional import _StrPromise
     from django.utils.safestring import SafeString
+
+
+MEMO_SHOWN = 120  # a longer one ends in …, for a number that is merely cut looks like another number
 
 
 def amounts(values: Iterable[Amount]) -> SafeString:
@@ -78,7 +82,7 @@ class JournalAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Memo"))
     def memo_text(self, row: Journal) -> str:
-        return row.memo[:80] or display.NOTHING
+        return Truncator(row.memo).chars(MEMO_SHOWN) or display.NOTHING
 
     @admin.display(description=_("Account"), ordering="account")
     def account_code(self, row: Journal) -> str:

@@ -27,6 +27,9 @@ for model in (User, Group, ClockedSchedule, CrontabSchedule, IntervalSchedule, P
     admin.site.unregister(model)
 
 
+admin.site.login_template = "crs/login.html"
+
+
 class _ByAdministrators:
     """Everybody may look; only who may `Act.PEOPLE` changes anything."""
 

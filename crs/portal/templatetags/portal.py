@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.contrib.admin.views.main import ChangeList
+    from django.db.models.options import Options
 
     from crs.kernel.admin import ReadOnlyAdmin
 
@@ -210,6 +211,13 @@ def row_name(row: Any) -> str:
         return capfirst(f"{gettext(str(row._meta.verbose_name))} {row.pk}")
     name = str(row)
     return capfirst(name) if name.partition(" ")[0].isalpha() else name  # a code is written as it is
+
+
+@register.simple_tag
+def list_name(opts: Options[Any], groups: Sequence[dict[str, Any]] | None) -> str:
+    """Return what a list is called: as in the sidebar where it stands there, otherwise as its model is called."""
+    active = (item["title"] for group in groups or () for item in group["items"] if item.get("active"))
+    return str(next(active, "")) or capfirst(gettext(str(opts.verbose_name_plural)))
 
 
 @register.filter

@@ -256,6 +256,12 @@ def test_an_export_has_the_filtered_rows_and_no_formula(signed_in: Callable[...,
     assert "<" not in body
 
 
+def test_every_list_offers_its_export_with_its_filters(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    body = signed_in("viewer").get("/admin/ledger/journal/", {"account__id__exact": shown.account.pk}).content.decode()
+    assert f'href="/admin/ledger/journal/export.csv?account__id__exact={shown.account.pk}"' in body
+
+
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [("=1+1", "'=1+1"), ("-5", "'-5"), ("@x", "'@x"), ("−5.00", "−5.00"), (None, ""), ("<b>a</b> &amp; b", "a & b")],

@@ -143,6 +143,32 @@ def test_a_page_asks_the_database_a_few_times_only(
         browser.get(path)
 
 
+@pytest.mark.parametrize("path", ["/admin/", "/admin/approvals/account/", "/admin/auth/user/", "/me/", "/admin/login/"])
+def test_what_a_page_says_stands_in_its_main_landmark(signed_in: Callable[..., Client], path: str) -> None:
+    browser = signed_in("viewer")
+    if path == "/admin/login/":
+        browser.logout()
+    body = browser.get(path).content.decode()
+    assert len(re.findall(r"<main[ >]", body)) == 1
+    assert body.index("<main") < body.index("</main>")
+
+
+def test_a_list_is_called_as_in_the_sidebar(signed_in: Callable[..., Client]) -> None:
+    browser = signed_in("viewer")
+    for path, name in (("approvals/auditevent/", "Evidence"), ("auth/user/", "People"), ("auth/group/", "Groups")):
+        body = browser.get(f"/admin/{path}").content.decode()
+        assert f"<h1>{name}</h1>" in body
+        assert re.search(rf"<title>[^<]*{name} \| CRS</title>", body)
+
+
+def test_a_list_shows_its_order_only_when_the_reader_chose_it(signed_in: Callable[..., Client]) -> None:
+    browser = signed_in("viewer")
+    assert "sortremove" not in browser.get("/admin/auth/user/").content.decode()
+    chosen = browser.get("/admin/auth/user/", {"o": "-1"}).content.decode()
+    assert 'aria-sort="descending"' in chosen
+    assert 'aria-label="Remove from sorting"' in chosen
+
+
 def test_gains_are_red_in_chinese_unless_the_reader_chose_otherwise(signed_in: Callable[..., Client]) -> None:
     browser = signed_in("viewer")
     assert "profit-green" in browser.get("/me/").content.decode()
