@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Sum, Value, When, Window
+from django.db.models import Case, F, Q, Sum, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from approvals import queries as desks
@@ -252,6 +252,21 @@ def postings(desk_id: int | None = None) -> QuerySet[Posting]:
     """Return the postings of one desk or of all, with what their rows name, newest journal first."""
     rows = Posting.objects.select_related("journal", "account", "asset").order_by("-journal_id", "leg")
     return rows if desk_id is None else rows.filter(account__desk_id=desk_id)
+
+
+def postings_after(rows: QuerySet[Posting], *, journal_id: int, leg: int) -> QuerySet[Posting]:
+    """Return those of `rows` that stand below this one in the order of `postings`, whatever is posted meanwhile."""
+    return rows.filter(Q(journal_id__lt=journal_id) | Q(journal_id=journal_id, leg__gt=leg))
+
+
+def turnover(rows: QuerySet[Posting]) -> list[tuple[money.Asset, int, int]]:
+    """Return the debits and the credits of these postings per asset, by code, in base units, both not negative."""
+    sums = (
+        rows.order_by("asset__code")
+        .values_list("asset__code", "asset__decimals")
+        .annotate(debits=Sum("units", filter=Q(units__gt=0)), credits=Sum("units", filter=Q(units__lt=0)))
+    )
+    return [(money.Asset(code, decimals), up or 0, -(down or 0)) for code, decimals, up, down in sums]
 
 
 def balances(account: LedgerAccount, *, as_of: datetime | None = None, known_at: datetime | None = None) -> Balances:

@@ -1,4 +1,4 @@
-"""What did a session do, and what do a journal and a ledger account consist of? Rows for their pages."""
+"""What did a session do, and what do a journal, a ledger account and the book consist of? Rows for their pages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+    from django.db.models import QuerySet
 
     from ledger.models import Journal, LedgerAccount, Posting
     from strategies.models import Session, SymbolRun
 
 CURVE_POINTS = 400
 POSTINGS_SHOWN = 50
+PAGE_ROWS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +105,61 @@ class AssetSum:
 
 def journal_legs(journal: Journal) -> tuple[tuple[Leg, ...], tuple[AssetSum, ...]]:
     """Return the legs of a journal in order, and its sums by asset."""
-    legs: list[Leg] = []
-    sums: dict[Asset, tuple[int, int]] = {}
-    for posting in ledger_queries.postings().filter(journal=journal):
-        asset = posting.asset.money
-        amount = Amount(asset, abs(posting.units))
-        legs.append(Leg(posting, amount if posting.units > 0 else None, amount if posting.units < 0 else None))
-        debit, credit = sums.get(asset, (0, 0))
-        sums[asset] = (debit + max(0, posting.units), credit + max(0, -posting.units))
-    return tuple(legs), tuple(AssetSum(Amount(asset, a), Amount(asset, b)) for asset, (a, b) in sums.items())
+    rows = ledger_queries.postings().filter(journal=journal)
+    return tuple(_leg(posting) for posting in rows), _sums(rows)
+
+
+def _leg(posting: Posting) -> Leg:
+    amount = Amount(posting.asset.money, abs(posting.units))
+    return Leg(posting, amount if posting.units > 0 else None, amount if posting.units < 0 else None)
+
+
+def _sums(rows: QuerySet[Posting]) -> tuple[AssetSum, ...]:
+    return tuple(AssetSum(Amount(asset, a), Amount(asset, b)) for asset, a, b in ledger_queries.turnover(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which postings a reader asks for: accounts by the beginning of their code, one asset, a span of time."""
+
+    account: str = ""
+    asset: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostingsPage:
+    """A page of postings, newest journal first. `after` is where the next one goes on, None on the last.
+
+    `sums` are over everything that is wanted, not over the page; without an account they are left out, for whole
+    journals always balance.
+    """
+
+    legs: tuple[Leg, ...]
+    sums: tuple[AssetSum, ...]
+    after: tuple[int, int] | None
+
+
+def postings_page(wanted: Wanted, *, after: tuple[int, int] | None) -> PostingsPage:
+    """Return the postings that are `wanted`, from below the journal and leg of `after` on."""
+    rows = ledger_queries.postings()
+    if wanted.account:
+        rows = rows.filter(account__code__startswith=wanted.account)
+    if wanted.asset:
+        rows = rows.filter(asset__code=wanted.asset)
+    if wanted.since:
+        rows = rows.filter(occurred_at__gte=wanted.since)
+    if wanted.until:
+        rows = rows.filter(occurred_at__lte=wanted.until)
+    page = rows if after is None else ledger_queries.postings_after(rows, journal_id=after[0], leg=after[1])
+    found = list(page[: PAGE_ROWS + 1])
+    shown = found[:PAGE_ROWS]
+    return PostingsPage(
+        legs=tuple(_leg(posting) for posting in shown),
+        sums=_sums(rows) if wanted.account else (),
+        after=(shown[-1].journal_id, shown[-1].leg) if len(found) > PAGE_ROWS else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

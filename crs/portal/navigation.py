@@ -57,6 +57,7 @@ def sidebar(request: HttpRequest) -> list[Group]:
             (_("Timetable"), "clock", "django_celery_beat.periodictask"),
         ),
     ]
+    groups[2]["items"].insert(1, _page(_("Postings"), "rows", reverse("postings")))
     groups[-1]["items"].append(_page(_("Health"), "pulse", reverse("health")))
     return [group for group in groups if group["items"]]
 

@@ -1,0 +1,64 @@
+"""Which legs moved what on which account? The postings of the whole book, filtered; nothing here changes one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from crs.portal import book, pages, permit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest, HttpResponse
+
+FIELDS = ("account", "asset", "since", "until")
+ID_DIGITS_MAX = 18  # what a bigint holds in any case
+
+
+@require_GET
+@permit.signed_in
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the postings that the fields of the form leave; a field that cannot be read is said and shows none."""
+    form = {name: request.GET.get(name, "").strip() for name in FIELDS}
+    found, wrong = None, ""
+    try:
+        found = book.postings_page(_wanted(form), after=_place(request.GET.get("after", "")))
+    except ValueError:
+        wrong = _("A time is written as 2026-11-20 or 2026-11-20T19:47.")
+    asked = {name: value for name, value in form.items() if value}
+    return pages.render(
+        request,
+        "crs/postings.html",
+        title=_("Postings"),
+        status=400 if wrong else 200,
+        form=form,
+        found=found,
+        wrong=wrong,
+        is_filtered=bool(asked),
+        newest=urlencode(asked) if request.GET.get("after") else None,
+        following=urlencode({**asked, "after": "-".join(map(str, found.after))}) if found and found.after else "",
+    )
+
+
+def _wanted(form: Mapping[str, str]) -> book.Wanted:
+    return book.Wanted(form["account"], form["asset"].upper(), _moment(form["since"]), _moment(form["until"]))
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment that a field holds, in UTC. Raises `ValueError`."""
+    if not text:
+        return None
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Return the journal and the leg that a cursor names; one that is none begins at the newest."""
+    journal, _dash, leg = text.partition("-")
+    is_place = all(part.isascii() and part.isdecimal() and len(part) <= ID_DIGITS_MAX for part in (journal, leg))
+    return (int(journal), int(leg)) if is_place else None
