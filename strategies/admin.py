@@ -12,11 +12,15 @@ from approvals.admin import HaltSelected
 from crs.kernel import display
 from crs.kernel.money import CASH_DECIMALS, Amount, Asset
 from strategies.models import Session
+from strategies.rules.lifecycle import KILL_SWITCH, SESSION_LOSS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
+
+# Why a session was stopped from outside, as `strategies.rules.lifecycle` names it.
+HALT_WORDS = {SESSION_LOSS: _("it reached its loss limit"), KILL_SWITCH: _("a kill switch was engaged")}
 
 
 @admin.register(Session)
@@ -63,7 +67,7 @@ class SessionAdmin(HaltSelected):
             "RUNNING": gettext("The session is running"),
             "CLOSING": gettext("The session closes its positions"),
             "ENDED": gettext("The session ended flat"),
-            "HALTED": gettext("The session was halted: %s") % row.halt_reason,
+            "HALTED": gettext("The session was halted: %s") % HALT_WORDS.get(row.halt_reason, row.halt_reason),
             "FAILED": gettext("The session failed: %s") % row.error[:160],
         }[row.state]
 

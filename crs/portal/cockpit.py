@@ -13,7 +13,7 @@ from approvals import queries as approvals_queries
 from approvals.rules.halts import Halts
 from approvals.rules.roles import Act
 from approvals.rules.scope import Subject
-from crs.kernel import clock
+from crs.kernel import clock, display
 from crs.kernel.money import Amount, Asset
 from crs.portal import machine, permit, site, verdict
 from crs.portal.verdict import Attention
@@ -23,6 +23,7 @@ from guardian import queries as guardian_queries
 from guardian.rules import calendar
 from ledger import queries as ledger_queries
 from strategies import queries as strategies_queries
+from strategies.admin import HALT_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,15 +173,21 @@ def _ended(at: datetime) -> list[Attention]:
             state, title, why = "FAILED", _("%(name)s failed") % {"name": name}, session.error[:160]
         elif not report.get("reconciled", False):
             state, title = "UNRECONCILED", _("%(name)s: book and venue differ") % {"name": name}
-            why = f"{report.get('ledger_nav_change')} / {report.get('gateway_equity_change')} {session.currency}"
+            why = f"{_told(report, 'ledger_nav_change')} / {_told(report, 'gateway_equity_change')} {session.currency}"
         elif session.state == "HALTED":
             state, title = "HALTED", _("%(name)s was halted") % {"name": name}
-            why = f"{session.halt_reason} · {report.get('total_pnl')} {session.currency}"
+            cause = HALT_WORDS.get(session.halt_reason, session.halt_reason)
+            why = f"{cause} · {_told(report, 'total_pnl')} {session.currency}"
         else:
             continue
         href = reverse("admin:strategies_session_change", args=[session.pk])
         found.append(Attention(state, title, why, session.ended_at, _("Report"), href))
     return found
+
+
+def _told(report: dict[str, Any], name: str) -> str:
+    """Return a figure of a report as people write it; one that is missing is "—"."""
+    return str(report.get(name) or display.NOTHING).replace("-", display.MINUS)
 
 
 def _unknown() -> list[Attention]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from approvals import queries
 from approvals.rules import scope as scopes
@@ -124,12 +125,13 @@ def _steps(written: Sequence[dict[str, Any]]) -> tuple[Step, ...]:
 
 def _detail(step: dict[str, Any]) -> str:
     """Return what a step of the receipt adds to its name; figures of 0 are left out."""
+    orders, closed, left = (step.get(name, 0) for name in ("orders_cancelled", "positions_closed", "positions_left"))
     counted = (
-        ("orders_cancelled", _("%d orders cancelled")),
-        ("positions_closed", _("%d positions closed")),
-        ("positions_left", _("%d positions left")),
+        (orders, ngettext("%d order cancelled", "%d orders cancelled", orders)),
+        (closed, ngettext("%d position closed", "%d positions closed", closed)),
+        (left, ngettext("%d position left", "%d positions left", left)),
     )
-    parts = [words % step[name] for name, words in counted if step.get(name)]
+    parts = [words % number for number, words in counted if number]
     if step.get("no_answer"):
         parts.append(_("no answer: %s") % ", ".join(step["no_answer"]))
     if not step.get("ok") and step.get("code"):

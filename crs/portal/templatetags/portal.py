@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -70,6 +71,43 @@ RULE_WORDS = {
 def rule_word(name: str) -> Any:
     """Return a rule of the gate in words."""
     return RULE_WORDS.get(name, name)
+
+
+# What the figures of a rule count, as the gate states it; "cash" is the currency of the account.
+RULE_UNITS = {
+    "kill_switch_copy": "ms",
+    "account_identity": "ms",
+    "stale_tick": "ms",
+    "volume_min": _("lots"),
+    "volume_step": _("lots"),
+    "volume_max": _("lots"),
+    "price_collar": _("bp"),
+    "notional_max": "cash",
+    "session_loss": "cash",
+}
+
+
+@register.simple_tag
+def rule_figure(rule: dict[str, str], field: str, currency: str) -> SafeString:
+    """Return one figure of a rule's verdict with its unit and without padding; a moment and a word stay as they are."""
+    text = rule.get(field) or ""
+    if not text:
+        return display.nothing()
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return _moment_or_word(text)
+    unit = RULE_UNITS.get(rule["name"], "")
+    places = max(2 if unit == "cash" else 0, -int(value.normalize(EXACT).as_tuple().exponent))
+    figure = display.decimal(value, places=places)
+    return format_html("{}<small> {}</small>", figure, currency if unit == "cash" else unit) if unit else figure
+
+
+def _moment_or_word(text: str) -> SafeString:
+    try:
+        return display.moment(datetime.fromisoformat(text))
+    except ValueError:
+        return format_html("{}", text)
 
 
 @register.simple_tag

@@ -30,6 +30,16 @@ if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
 
 LOOK = Attention("STALE", "No price of BTCUSD.s", "on PAPER-1", None, "Look", "/")
+REPORT = {
+    "symbols": {"BTCUSD.s": {"synthetic": False}},
+    "reconciled": True,
+    "ledger_nav_change": "-100.00",
+    "gateway_equity_change": "-100.00",
+    "slots_total": 4,
+    "slots_concurrent": 4,
+    "lag_ms": {"p50": "1.20", "p99": "4.00"},
+    "duration_s": "60.000",
+}
 BROKEN = Attention("UNRECONCILED", "Session 1: book and venue differ", "1.00 / 2.00 USD", None, "Report", "/")
 
 
@@ -123,6 +133,17 @@ def test_everything_that_needs_somebody_stands_on_the_list(signed_in: Callable[.
     assert "waits for a second person" not in words(signed_in("operator", name="alice"))
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"), [("KILL_SWITCH", "a kill switch was engaged"), ("SESSION_LOSS", "it reached its loss limit")]
+)
+def test_why_a_session_was_halted_is_said_in_words(signed_in: Callable[..., Client], reason: str, said: str) -> None:
+    report = {**REPORT, "total_pnl": "-8.01"}
+    shown = desk.show(state="HALTED", halt_reason=reason, ended_at=clock.now(), report=report)
+    assert f"{said} · −8.01 USD" in words(signed_in("viewer"))
+    page = f"/admin/strategies/session/{shown.session.pk}/change/"
+    assert f"The session was halted: {said}" in words(signed_in("viewer"), page)
+
+
 def test_a_closed_market_is_no_fault(signed_in: Callable[..., Client]) -> None:
     shown = desk.show()
     hours = {"always_open": False, "timezone": "UTC", "weekly": []}
@@ -196,17 +217,7 @@ def test_a_list_asks_as_often_for_many_rows_as_for_few(
 
 def test_a_report_shows_three_equal_figures_and_its_json(signed_in: Callable[..., Client]) -> None:
     at = clock.now()
-    report = {
-        "symbols": {"BTCUSD.s": {"synthetic": False}},
-        "reconciled": True,
-        "ledger_nav_change": "-100.00",
-        "gateway_equity_change": "-100.00",
-        "slots_total": 4,
-        "slots_concurrent": 4,
-        "lag_ms": {"p50": "1.20", "p99": "4.00"},
-        "duration_s": "60.000",
-    }
-    shown = desk.show(state="ENDED", ended_at=at, report=report)
+    shown = desk.show(state="ENDED", ended_at=at, report=REPORT)
     text = words(signed_in("viewer"), f"/admin/strategies/session/{shown.session.pk}/change/")
     assert "The session ended flat" in text
     assert text.count("−100.00 USD") >= 3
@@ -232,7 +243,7 @@ def test_an_intent_shows_every_rule_with_its_verdict(signed_in: Callable[..., Cl
     row = desk.order(shown.account, at=shown.at)
     text = words(signed_in("viewer"), f"/admin/execution/intent/{row.intent_id}/change/")
     assert "No kill switch engaged Passed" in text
-    assert "Price is fresh Refused STALE_TICK 2500 2000 -500" in text
+    assert "Price is fresh Refused STALE_TICK 2,500 ms 2,000 ms −500 ms" in text
 
 
 def test_a_session_that_has_no_account_yet_opens(signed_in: Callable[..., Client]) -> None:

@@ -186,8 +186,8 @@ def test_the_receipt_names_every_gateway_and_what_is_left(signed_in: Callable[..
     for said in (
         "New risk refused",
         "Gateway told · PAPER-1",
-        "2 orders cancelled · 1 positions closed",
-        "1 positions left · no answer: PAPER-2",
+        "2 orders cancelled · 1 position closed",
+        "1 position left · no answer: PAPER-2",
         "20.0 s",
     ):
         assert said in body

@@ -75,7 +75,7 @@ def test_pages_show_every_posting_once(signed_in: Callable[..., Client], monkeyp
     browser, address, seen = signed_in("viewer"), "/postings/", []
     while address:
         body = browser.get(address).content.decode()
-        seen += re.findall(r"#(\d+)</a> <small>leg (\d+)</small>", body)
+        seen += re.findall(r'#(\d+)</a></th><td[^>]*data-l="Leg">(\d+)</td>', body)
         desk.show()  # the desk goes on posting
         link = re.search(r'href="(\?[^"]+)" rel="next"', body)
         address = f"/postings/{html.unescape(link[1])}" if link else ""

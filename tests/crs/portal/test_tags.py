@@ -55,6 +55,29 @@ def test_a_duration_is_short(ms: int, shown: str) -> None:
     assert portal.milliseconds(ms) == shown
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("stale_tick", "180", "180 ms"),
+        ("volume_min", "0.00900000", "0.009 lots"),
+        ("volume_max", "100.00000000", "100 lots"),
+        ("notional_max", "100000.000000", "100,000.00 USD"),
+        ("session_loss", "-2.705000", "−2.705 USD"),
+        ("price_collar", "5", "5 bp"),
+        ("mode", "NORMAL", "NORMAL"),
+        ("epoch", "3", "3"),
+        ("market_hours", "2017-12-04T02:50:00+00:00", "2017-12-04 02:50:00"),
+        ("market_hours", "", "—"),
+    ],
+)
+def test_a_figure_of_a_rule_has_its_unit_and_no_padding(name: str, text: str, shown: str) -> None:
+    assert strip_tags(portal.rule_figure({"name": name, "actual": text}, "actual", "USD")) == shown
+
+
+def test_units_are_given_to_rules_that_exist() -> None:
+    assert set(portal.RULE_UNITS) <= {rule.name for rule in RULES}
+
+
 def test_every_rule_of_the_gate_has_a_word() -> None:
     assert {rule.name for rule in RULES} - set(portal.RULE_WORDS) == set()
 
