@@ -100,10 +100,14 @@ class SessionAdmin(HaltSelected):
 
     @admin.display(description=_("Result"))
     def result_amount(self, row: Session) -> SafeString:
-        if None in (row.nav_units, row.opening_equity_units):
+        asset = Asset(row.currency, CASH_DECIMALS)
+        if row.report:  # the last mark of a run is older than the closing of its positions
+            change = asset.units(row.report["ledger_nav_change"])
+        elif None in (row.nav_units, row.opening_equity_units):
             return display.nothing()
-        change = Amount(Asset(row.currency, CASH_DECIMALS), row.nav_units - row.opening_equity_units)
-        return display.amount(change, signed=True, tone=True)
+        else:
+            change = row.nav_units - row.opening_equity_units
+        return display.amount(Amount(asset, change), signed=True, tone=True)
 
     @admin.display(description=_("Loss limit"), ordering="max_loss_units")
     def limit_amount(self, row: Session) -> SafeString:

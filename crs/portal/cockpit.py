@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from approvals import queries as approvals_queries
 from approvals.rules.halts import Halts
@@ -348,7 +349,11 @@ def _trust(signs: Sequence[machine.Sign], symbols: Sequence[SymbolLine], at: dat
         lines.insert(0, Trust("warn" if gaps else "ok", _("Prices"), what, max(ticks, default=None)))
     last = ledger_queries.last_reconciliation()
     if last is not None:
-        what = _("%(n)d deals matched") % {"n": last.matched} if last.is_ok else _("differences")
+        what = (
+            ngettext("%(n)d deal matched", "%(n)d deals matched", last.matched) % {"n": last.matched}
+            if last.is_ok
+            else _("differences")
+        )
         lines.insert(0, Trust("ok" if last.is_ok else "bad", _("Book and venue"), what, last.at))
     drill = approvals_queries.halt_events().filter(action="ENGAGE").first()
     what = drill.reason[:60] if drill else _("never: a drill proves that it works")

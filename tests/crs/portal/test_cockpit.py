@@ -144,6 +144,23 @@ def test_why_a_session_was_halted_is_said_in_words(signed_in: Callable[..., Clie
     assert f"The session was halted: {said}" in words(signed_in("viewer"), page)
 
 
+def test_the_list_of_sessions_says_the_same_result_as_the_report(signed_in: Callable[..., Client]) -> None:
+    """The last mark stands before the closing of the positions, and a list once showed that instead."""
+    desk.show(state="ENDED", ended_at=clock.now(), report={**REPORT, "ledger_nav_change": "-108.01"})
+    text = words(signed_in("viewer"), "/admin/strategies/session/")
+    assert "−108.01 USD" in text
+    assert "−100.00 USD" not in text
+
+
+def test_columns_are_named_in_the_reader_s_language_on_a_phone_too(signed_in: Callable[..., Client]) -> None:
+    desk.show()
+    browser = signed_in("viewer")
+    browser.cookies["django_language"] = "zh-hans"
+    body = browser.get("/admin/strategies/session/").content.decode()
+    assert 'data-label="账户"' in body
+    assert 'data-label="account"' not in body
+
+
 def test_a_closed_market_is_no_fault(signed_in: Callable[..., Client]) -> None:
     shown = desk.show()
     hours = {"always_open": False, "timezone": "UTC", "weekly": []}
