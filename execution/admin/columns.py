@@ -29,8 +29,10 @@ def lots(units: int) -> SafeString:
 
 
 def price(value: Decimal | None) -> SafeString:
-    """Return a price without the zeros that its column pads it with."""
-    return display.decimal(None if value is None else value.normalize(EXACT))
+    """Return a price without the zeros that its column pads it with, but for two places: prices stand in columns."""
+    if value is None:
+        return display.nothing()
+    return display.decimal(value, places=max(2, -int(value.normalize(EXACT).as_tuple().exponent)))
 
 
 def cash(fill: Fill, units: int, *, tone: bool = False) -> SafeString:

@@ -230,10 +230,10 @@ def cash(units: int | None, currency: str) -> SafeString:
     return display.amount(Amount(Asset(currency, CASH_DECIMALS), units), signed=True, tone=True)
 
 
-@register.filter
-def trimmed(value: Decimal | None) -> Decimal | None:
-    """Return a price without the zeros that its column pads it with."""
-    return None if value is None else value.normalize(EXACT)
+@register.simple_tag
+def price(value: Decimal) -> SafeString:
+    """Return a price without the zeros that its column pads it with, but for two places: prices stand in columns."""
+    return display.decimal(value, places=max(2, -int(value.normalize(EXACT).as_tuple().exponent)))
 
 
 @register.filter

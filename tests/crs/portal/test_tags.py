@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 from django.utils.html import strip_tags
@@ -76,6 +77,13 @@ def test_a_figure_of_a_rule_has_its_unit_and_no_padding(name: str, text: str, sh
 
 def test_units_are_given_to_rules_that_exist() -> None:
     assert set(portal.RULE_UNITS) <= {rule.name for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("11250.0000000000", "11,250.00"), ("468.8", "468.80"), ("1.18435", "1.18435")]
+)
+def test_a_price_keeps_two_places_and_loses_its_padding(value: str, shown: str) -> None:
+    assert strip_tags(portal.price(Decimal(value))) == shown
 
 
 def test_every_rule_of_the_gate_has_a_word() -> None:
