@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 # Whoever carried an order and did not write down an answer by now is dead: his client gave up after 5 s.
 ABANDONED_AFTER: Final = rules.EXPIRY + rules.BUDGET
-# guardian.md 15.6: an order that stays UNKNOWN for 60 s is somebody's problem (P1).
+# An order that stays UNKNOWN for 60 s is somebody's problem (P1).
 UNKNOWN_ALARM_AFTER: Final = timedelta(seconds=60)
 ASK_UNKNOWN_EACH: Final = timedelta(seconds=1)
 ASK_RESTING_EACH: Final = timedelta(seconds=5)

@@ -76,7 +76,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One entry of the gate. `before_signal`: it does not look at the wish, so it is asked before the signal too."""
+    """One entry of the gate. `owner` is the app whose facts it judges.
+
+    `before_signal`: it does not look at the wish, so it is asked before the signal too.
+    """
 
     name: str
     owner: str
@@ -362,23 +365,23 @@ def _expected_price(facts: Facts, *, closing: bool = False) -> Decimal | None:
     return price if _is_price(price) else None
 
 
-# Order of guardian.md 16: kill switch → calendar, account and symbol → order rules → limits. Kept as one explicit list.
+# In order: kill switch → calendar, account and symbol → order rules → limits. One list: nothing registers itself.
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("kill_switch_copy", "guardian.md 4.1", kill_switch_copy, before_signal=True),
-    Rule("kill_switch", "guardian.md 4.1", kill_switch, before_signal=True),
-    Rule("epoch", "guardian.md 4.1", epoch, before_signal=True),
-    Rule("mode", "guardian.md 16", mode, before_signal=True),
-    Rule("market_hours", "guardian.md 1.6, 3.4", market_hours, before_signal=True),
-    Rule("account_identity", "guardian.md 15.9", account_identity, before_signal=True),
-    Rule("symbol_active", "guardian.md 15.9", symbol_active, before_signal=True),
-    Rule("volume_min", "guardian.md 15.9", volume_min),
-    Rule("volume_step", "guardian.md 15.9", volume_step),
-    Rule("volume_max", "guardian.md 15.9", volume_max),
-    Rule("stops_level", "guardian.md 15.9", stops_level),
-    Rule("unknown_orders", "guardian.md 15.6", unknown_orders, before_signal=True),
-    Rule("stale_tick", "guardian.md 11.2", stale_tick, before_signal=True),
-    Rule("duplicate", "guardian.md 16.9", duplicate),
-    Rule("price_collar", "guardian.md 16.9", price_collar),
-    Rule("notional_max", "guardian.md 16.9", notional_max),
-    Rule("session_loss", "guardian.md 16.6", session_loss, before_signal=True),
+    Rule("kill_switch_copy", "approvals", kill_switch_copy, before_signal=True),
+    Rule("kill_switch", "approvals", kill_switch, before_signal=True),
+    Rule("epoch", "approvals", epoch, before_signal=True),
+    Rule("mode", "approvals", mode, before_signal=True),
+    Rule("market_hours", "guardian", market_hours, before_signal=True),
+    Rule("account_identity", "execution", account_identity, before_signal=True),
+    Rule("symbol_active", "guardian", symbol_active, before_signal=True),
+    Rule("volume_min", "guardian", volume_min),
+    Rule("volume_step", "guardian", volume_step),
+    Rule("volume_max", "guardian", volume_max),
+    Rule("stops_level", "guardian", stops_level),
+    Rule("unknown_orders", "execution", unknown_orders, before_signal=True),
+    Rule("stale_tick", "guardian", stale_tick, before_signal=True),
+    Rule("duplicate", "execution", duplicate),
+    Rule("price_collar", "execution", price_collar),
+    Rule("notional_max", "execution", notional_max),
+    Rule("session_loss", "approvals", session_loss, before_signal=True),
 )

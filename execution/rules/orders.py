@@ -37,8 +37,8 @@ TYPES: Final = ("MARKET", "LIMIT", "STOP")
 CARRIERS: Final = ("SLICE", "TASK")  # who takes a NEW order to the wire: the trading slice itself, or a worker's task
 FOREIGN: Final = "FOREIGN"  # the strategy of trades that are not ours
 
-# A request is worth nothing to the gateway 5 s after its time stamp, and the gateway's own waiting ends after 4 s
-# (guardian.md 15.3, 15.7): a key that is not in a history complete through later than both will never be.
+# A request is worth nothing to the gateway 5 s after its time stamp, and the gateway's own waiting ends after 4 s.
+# A key that is not in a history complete through later than both will never be.
 EXPIRY: Final = timedelta(seconds=5)
 BUDGET: Final = timedelta(seconds=4)
 
@@ -50,7 +50,6 @@ def state_after(
 
     What is final stays, and deals count more than words: FILLED without its deals stays an open question, and "not
     found" ends an order only by a receipt later than it could still arrive, and only without a deal.
-    Source: guardian.md 15.6.
     """
     if state in FINAL or is_settled:
         return state

@@ -38,7 +38,7 @@ def _has_stopped(desk: VenueDesk) -> bool:
 
 
 def test_a_stop_of_the_venue_is_booked_as_its_own_deal(wire: BlockingWire, db: None, as_app: None) -> None:
-    """P51: a stop is no break and no surprise: it belongs to the strategy whose position it closed."""
+    """A stop is no break and no surprise: it belongs to the strategy whose position it closed."""
     ledger_queries.forget()
     desk = VenueDesk.open(wire, SYMBOL, speed=7_200)
     desk.trade()
@@ -105,7 +105,7 @@ def test_a_deal_whose_answer_was_lost_finds_its_order_in_the_history(desk: Venue
 
 
 def test_a_trade_by_hand_is_booked_to_foreign_and_never_ours(desk: VenueDesk) -> None:
-    """P54: foreign trades count in the book, and in no strategy."""
+    """Foreign trades count in the book, and in no strategy."""
     trade(desk.wire, desk.account.login, foreign_order(magic=0))
     adopted = desk.adopt()
     assert adopted.booked == 1
@@ -126,7 +126,7 @@ def test_a_deal_with_our_number_and_without_our_order_is_left_unclaimed(desk: Ve
 
 
 def test_cash_of_the_venue_is_no_profit(desk: VenueDesk) -> None:
-    """P53: a deposit, a charge and a correction move cash; none of them is a fill, and only one is a flow."""
+    """A deposit, a charge and a correction move cash; none of them is a fill, and only one is a flow."""
     flows = ledger_queries.flows(desk.account.id)
     for kind, amount in (("BALANCE", "250.00"), ("CHARGE", "-3.50"), ("CORRECTION", "0.07")):
         payload = {"type": kind, "amount": amount, "comment": "test"}
@@ -150,7 +150,7 @@ def test_a_symbol_that_nobody_mapped_is_left_for_people(wire: BlockingWire, db: 
 
 @pytest.mark.parametrize("mode", ["HEDGING", "NETTING"])
 def test_positions_follow_the_venue_in_both_margin_modes(wire: BlockingWire, db: None, mode: str) -> None:
-    """P33, P52: closing one position never changes another; a netted one is one."""
+    """Closing one position never changes another; a netted one is one."""
     ledger_queries.forget()
     desk = VenueDesk.open(wire, mode=mode)
     desk.trade(quantity=3 * LOT // 100)

@@ -68,7 +68,7 @@ def manage(
 
 
 def test_kill_works_with_web_worker_beat_and_valkey_dead(own_desk: VenueDesk, own_gateway: PaperGateway) -> None:
-    """P59: the row, the gateways and the receipt need PostgreSQL and the gateways, and nothing else."""
+    """The row, the gateways and the receipt need PostgreSQL and the gateways, and nothing else."""
     own_desk.trade()
     code, said, out = manage(own_gateway, "kill", "engage", "--scope", "global", "--reason", "drill")
     assert code == 0, out

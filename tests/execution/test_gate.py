@@ -84,7 +84,7 @@ def test_without_a_session_there_is_no_new_risk(account: Account) -> None:
 
 
 def test_what_nobody_knows_refuses_new_risk() -> None:
-    """P41: no identity, no symbol, no price, no session — and no trading."""
+    """No identity, no symbol, no price, no session — and no trading."""
     intent = _decide(make_account())
     missing = {row["name"] for row in intent.rules if row["verdict"] == "NO_DATA"}
     assert {"account_identity", "symbol_active", "stale_tick", "market_hours"} <= missing
@@ -116,7 +116,7 @@ def test_each_bad_fact_of_the_database_refuses_new_risk_and_spares_a_reduction(a
 @pytest.mark.parametrize("scope", ["GLOBAL", "DESK", "VENUE", "ACCOUNT", "STRATEGY", "SYMBOL", "KEY"])
 @pytest.mark.parametrize("positions", ["KEEP", "CLOSE"])
 def test_closing_is_possible_under_every_halt(account: Account, scope: Any, positions: Any) -> None:
-    """P13, each halt: the reduction passes, also one that names its position, and new risk does not."""
+    """Each halt: the reduction passes, also one that names its position, and new risk does not."""
     names = {
         "DESK": account.desk.code,
         "VENUE": account.venue.code,

@@ -99,7 +99,7 @@ def test_every_rule_is_spoiled_by_some_facts_of_this_table() -> None:
 
 
 def test_all_rules_are_listed_after_a_refusal_and_the_first_in_order_is_the_reason() -> None:
-    """P58: a first refusal must not hide the others."""
+    """A first refusal must not hide the others."""
     decision = gate.decide(replace(in_group("halts", covering=("GLOBAL",)), loss=None))
     assert [verdict.name for verdict in decision.rules] == [rule.name for rule in gate.RULES]
     assert [verdict.code for verdict in decision.refusals] == ["KILL_SWITCH_ENGAGED", "NO_DATA"]
@@ -140,7 +140,7 @@ def test_a_demand_for_a_vote_is_pending_unless_something_refuses() -> None:
 
 @pytest.mark.parametrize(("_name", "_code", "spoiled"), SPOILED)
 def test_reducing_passes_whatever_a_rule_says(_name: str, _code: str, spoiled: Facts) -> None:
-    """P13: closing is never refused, under any halt, in any state."""
+    """Closing is never refused, under any halt, in any state."""
     assert spoiled.wish is not None
     assert gate.decide(replace(spoiled, wish=replace(spoiled.wish, reduce_only=True))).result == "ALLOWED"
 

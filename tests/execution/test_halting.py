@@ -84,7 +84,7 @@ def test_the_gateway_itself_refuses_new_risk_while_latched(own_desk: VenueDesk) 
 
 
 def test_pending_orders_are_cancelled_by_a_halt(own_desk: VenueDesk) -> None:
-    """P39: a halt that leaves pending orders at the venue is none."""
+    """A halt that leaves pending orders at the venue is none."""
     own_desk.trade()
     price = own_desk.positions()[0].current_price
     order = own_desk.trade(order_type="LIMIT", limit_price=price.quantize(price) - 150, quantity=LOT // 20)
@@ -111,7 +111,7 @@ def test_each_scope_closes_what_it_covers(own_desk: VenueDesk, kind: Any) -> Non
 
 @pytest.mark.parametrize(("kind", "name"), [("STRATEGY", "another"), ("SYMBOL", "XAUUSD.s")])
 def test_a_halt_touches_nothing_outside_its_scope(own_desk: VenueDesk, kind: Any, name: str) -> None:
-    """P59: the smallest scope, and no global halt for one of them."""
+    """The smallest scope, and no global halt for one of them."""
     own_desk.trade()
     assert _engage(Scope(kind, name)).ok
     assert len(own_desk.positions()) == 1
@@ -168,7 +168,7 @@ def test_a_release_by_two_people_reaches_the_gateway_by_the_sweep(own_desk: Venu
 
 
 def test_force_close_closes_its_account_and_no_other(own_desk: VenueDesk) -> None:
-    """P13: FORCE_CLOSE that only refuses would leave the positions open."""
+    """FORCE_CLOSE that only refuses would leave the positions open."""
     other = VenueDesk.open(own_desk.wire)
     own_desk.trade()
     other.trade()
@@ -204,7 +204,7 @@ def test_a_refused_exit_is_tried_again_and_two_workers_send_one(own_desk: VenueD
 
 
 def test_another_account_at_the_gateway_halts_before_the_first_order(own_desk: VenueDesk) -> None:
-    """P57: real instead of demo, netting instead of hedging — noticed before the first order, not after it."""
+    """Real instead of demo, netting instead of hedging — noticed before the first order, not after it."""
     lie = {"kind": "LIE", "data": {"trade_mode": "REAL", "margin_mode": "NETTING"}}
     assert own_desk.wire.call("FAULT", own_desk.account.login, lie).status == "OK"
     assert not identity.ask(own_desk.account, wire=own_desk.wire, actor=WORKER, at=clock.now())

@@ -76,7 +76,7 @@ def test_a_refused_order_says_why_and_leaves_no_fill(desk: VenueDesk, as_app: No
 
 
 def test_several_deals_of_one_order_are_several_fills(desk: VenueDesk) -> None:
-    """P52: the second deal of an order is not lost."""
+    """The second deal of an order is not lost."""
     _fault(desk, "PARTIAL", parts=3)
     order = desk.trade(quantity=3 * LOT // 100)
     assert order.state == "FILLED"
@@ -97,7 +97,7 @@ def test_a_partial_fill_is_booked_for_what_was_filled(desk: VenueDesk) -> None:
 def test_an_order_whose_answer_was_lost_is_asked_about_and_never_sent_again(
     desk: VenueDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P22: the venue carried it out and nobody heard. One order at the venue, one on the wire, one in the book."""
+    """The venue carried it out and nobody heard. One order at the venue, one on the wire, one in the book."""
     sent: list[str] = []
     original = type(desk.wire).call
 
@@ -146,7 +146,7 @@ def test_a_hundred_orders_with_lost_answers_leave_no_duplicate(
 
 
 def test_an_order_that_never_arrived_is_failed_only_by_a_complete_history(desk: VenueDesk) -> None:
-    """P56: "not found" of a history that may still lag is no answer."""
+    """ "Not found" of a history that may still lag is no answer."""
     decided = desk.decide()
     ready = orders.prepare(decided.orders[0], actor=WORKER, at=clock.now())
     assert ready is not None

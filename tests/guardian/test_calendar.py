@@ -1,4 +1,4 @@
-"""guardian/rules/calendar.py: the weekend begins at five in New York, in winter and in summer (P55)."""
+"""guardian/rules/calendar.py: the weekend begins at five in New York, in winter and in summer."""
 
 from __future__ import annotations
 

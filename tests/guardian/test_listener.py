@@ -77,7 +77,7 @@ def test_missing_ticks_are_noticed(listener: Listener) -> None:
 
 
 def test_only_active_symbols_of_known_accounts_are_written(listener: Listener) -> None:
-    """P27: inactive symbols do not run."""
+    """Inactive symbols do not run."""
     listener.hear(heard(1, login="8") + heard(1, symbol="ETHUSD.s"))
     assert written(listener) == []
 

@@ -59,7 +59,7 @@ def tick(seq: int, bid: str = "17000.00") -> Tick:
 
 
 def test_a_symbol_takes_the_volumes_that_the_venue_states(account: Account) -> None:
-    """P42: 0.001 lots are fine where the venue says so."""
+    """0.001 lots are fine where the venue says so."""
     row = register(account)
     assert (row.volume_min, row.volume_step, row.volume_max) == (100_000, 100_000, 10_000_000_000)
     assert queries.symbol(account.pk, "BTCUSD.s") == row
@@ -108,7 +108,7 @@ def test_a_tick_comes_back_from_its_stream_entry_as_it_went_in() -> None:
         ({"is_active": False}, "INACTIVE"),
         ({"received_at": None}, "NO_DATA"),
         ({"received_at": AT - timedelta(minutes=1)}, "STALE"),
-        # P10: a closed market is quiet, not broken.
+        # A closed market is quiet, not broken.
         ({"received_at": AT - timedelta(hours=9), "venue_at": datetime(2017, 12, 23, tzinfo=UTC)}, "MARKET_CLOSED"),
     ],
 )
