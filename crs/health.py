@@ -6,9 +6,7 @@ scrape: files of several processes would go stale.
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -22,11 +20,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 
 from crs import checks
+from crs.kernel.refusal import Refusal
 from guardian import queries
+from guardian.adapters.gateway_mt5 import blocking as wires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+PING_MS = 700  # asked twice when it is silent: the page answers within its own time
 SILENCE_S_MAX = 15.0  # the required take-over time: a part that was not seen for longer does not work
 
 
@@ -65,9 +66,14 @@ def valkey() -> str:
 
 
 def gateway() -> str:
-    target = urlsplit(settings.GATEWAY_COMMAND_URL)
-    socket.create_connection((target.hostname or "", target.port or 0), timeout=2).close()
-    return "accepts connections"
+    try:
+        with wires.reading() as wire:
+            found = wire.ping(timeout_ms=PING_MS)
+    except Refusal as refusal:
+        raise NotReady(f"{refusal.code}: {refusal.detail}") from refusal
+    if not found.is_connected:
+        raise NotReady("the gateway answers, its terminal is not connected")
+    return f"{found.gateway_id} answers"
 
 
 def worker() -> str:

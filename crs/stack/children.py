@@ -22,7 +22,7 @@ WATCH_S = 2.0
 RESTART_DELAYS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # per restart of a process that does not stay up
 STEADY_S = 10.0  # a process that lived so long starts its delays anew
 NEEDED = ("postgres", "valkey", "beat")
-ASKED = {"web", "valkey"}  # servers that the watch asks; the others are seen by their rows
+ASKED = {"web", "valkey", "gateway"}  # servers that the watch asks; the others are seen by their rows
 
 
 class Child:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SPARE_CHILDREN = 2  # beside the slices, for canary, valuation and exits: a slice holds its child for good
 SILENCE_S_MAX = 15  # a process whose rows are older than this is deaf and is started again
+ZMTP_GREETING = b"\xff"  # the first byte of every ZMQ peer (ZMTP 3.1, section 3.1)
 
 # How long ago each process was seen at work, by its rows and the database's clock.
 AGES = """
@@ -95,9 +96,10 @@ def management(site: Site, *arguments: str, process: str = "command") -> Command
 
 
 def is_gateway_ready(site: Site, _age_s: float) -> bool:
+    """Tell whether the gateway greets us: the kernel accepts connections for a frozen process as well."""
     parts = urlsplit(site.addresses["GATEWAY_COMMAND_URL"])
-    socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1).close()
-    return True
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1) as connection:
+        return connection.recv(1) == ZMTP_GREETING
 
 
 def is_web_ready(site: Site, _age_s: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -13,10 +14,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from crs import checks, health
+from crs.stack.folder import Folder
+from crs.stack.services import SERVICES
+from crs.stack.site import Site
 from guardian import queries
 from guardian.operations import signs
+from tests.support.paper_gateway import PaperGateway
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from django.test import Client
     from pytest_django import Settings
 
@@ -92,7 +99,28 @@ def test_readyz_names_each_part_and_what_it_misses(client: Client) -> None:
     assert list(parts) == list(health.PARTS)
     assert {name for name, part in parts.items() if part["ok"]} == {"database", "migrations", "valkey"}
     assert parts["worker"]["detail"] == "no canary was ever answered"
-    assert parts["gateway"]["detail"] == "no answer (ConnectionRefusedError)"
+    assert parts["gateway"]["detail"].startswith("GATEWAY_")
+
+
+@pytest.mark.django_db
+def test_a_frozen_gateway_is_not_ready(client: Client, settings: Settings, tmp_path: Path) -> None:
+    """Its port still accepts connections: the kernel does that for whoever sleeps."""
+    gateway = PaperGateway(tmp_path).start()
+    assert gateway.process is not None
+    site = Site(Folder(tmp_path), addresses={"GATEWAY_COMMAND_URL": gateway.command})
+    settings.GATEWAY_COMMAND_URL, settings.GATEWAY_TICKS_URL = gateway.command, gateway.ticks
+    settings.GATEWAY_KEY_FILE = tmp_path / "gateway.key"
+    try:
+        assert client.get("/readyz").json()["checks"]["gateway"] == {"ok": True, "detail": "PAPER answers"}
+        assert SERVICES["gateway"].answers(site, 0)
+        gateway.process.send_signal(signal.SIGSTOP)
+        found = client.get("/readyz").json()["checks"]["gateway"]
+        assert not found["ok"]
+        assert found["detail"].partition(":")[0] in ("GATEWAY_SILENT", "GATEWAY_UNREACHABLE")
+        assert not SERVICES["gateway"].answers(site, 0)
+    finally:
+        gateway.process.send_signal(signal.SIGCONT)
+        gateway.stop()
 
 
 @pytest.mark.django_db
