@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")  # `celery -A crs` finds no settings otherwise
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready
+from celery.signals import setup_logging, worker_before_create_process, worker_init, worker_ready
 from kombu import Queue
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def refuse_wrong_rights(**_: object) -> None:
     from crs import checks  # noqa: PLC0415 — the apps have to be loaded first
 
     checks.refuse_a_mighty_application()
+
+
+@worker_before_create_process.connect
+def share_memory(**_: object) -> None:
+    """Leave what is loaded alone from now on: a collector that looks at it would copy it into every child."""
+    gc.freeze()
 
 
 @worker_ready.connect

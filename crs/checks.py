@@ -77,7 +77,9 @@ def refuse_a_mighty_application() -> None:
     except OperationalError:
         return
     finally:
-        connection.close()  # opened before the process forks
+        # Opened before the process forks: neither its socket nor the threads of its pool may go with it.
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
     if excess:
         raise ImproperlyConfigured(f"the application's database role {'; '.join(excess)} (docs/runbooks/stack.md)")
 

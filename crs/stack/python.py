@@ -66,6 +66,7 @@ def web(site: Site) -> Command:
         "web",
         "gunicorn",
         *("crs.wsgi:application", "--bind", address, "--worker-class", "gthread", "--workers", "2", "--threads", "4"),
+        "--preload",  # the workers share the memory of what they only read
         # Its control socket lies in the user's home: two stacks would fight for it.
         *("--no-control-socket", "--graceful-timeout", "5", "--timeout", "30", "--name", "crs-web"),
     )
