@@ -73,6 +73,28 @@ def test_every_refusal_is_a_problem(method: str, path: str, body: bytes, status:
     assert answer.json()["status"] == status
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"])
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/api/v1/kill-switch/release", 404, "NOT_FOUND"),
+        ("/api/v1/leases", 404, "NOT_FOUND"),
+        ("/api/v1/ledger/journals/-1/reverse", 404, "NOT_FOUND"),
+        ("/api/nothing", 404, "NOT_FOUND"),
+        ("/api/v1/venues", 405, "METHOD_NOT_ALLOWED"),
+        ("/api/v1/time", 405, "METHOD_NOT_ALLOWED"),
+        ("/api/schema/", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_what_is_not_there_says_so_to_programs_too(method: str, path: str, status: int, code: str) -> None:
+    """Django's test client leaves CSRF out unless it is asked for; a program never brings its token."""
+    bot = make_client(scopes=["ledger:read"])
+    bot.client = Client(enforce_csrf_checks=True)
+    answer = bot.call(method, path, {})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer["Content-Type"] == "application/problem+json"
+
+
 def test_a_float_is_pointed_at() -> None:
     answer = make_client(scopes=["kill:engage"]).post("/api/v1/kill-switch/trigger", b'{"reason": [{"a/b": 1.5}]}')
     assert answer.json()["errors"][0]["pointer"] == "/reason/0/a~1b"
