@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.urls import path
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -17,19 +16,23 @@ from approvals.models import Account, HaltState, KillSwitch, KillSwitchEvent, Po
 from approvals.operations import killswitch
 from approvals.rules import scope as scopes
 from approvals.rules.keys import TRADE_READERS
-from crs.kernel import clock
+from crs.kernel import bodies, clock, filters
 from crs.kernel.rest import DeskRows, caller, refuse_unknown_fields, request_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
     from rest_framework.request import Request
+
+    from approvals.rules.scope import Scope
 
 
 class HaltBody(serializers.Serializer[Any]):
     """What to stop, and why."""
 
-    scope = serializers.CharField(max_length=80, help_text="GLOBAL or KIND:id, such as SYMBOL:XAUUSD.s")
-    reason = serializers.CharField(max_length=2_000)
+    scope = bodies.Text(max_length=80, help_text="GLOBAL or KIND:id, such as SYMBOL:XAUUSD.s")
+    reason = bodies.Text(max_length=2_000)
     positions = serializers.ChoiceField(Positions.choices, required=False, help_text="By default, by kind of scope")
 
 
@@ -58,9 +61,14 @@ class HaltAnswer(serializers.Serializer[KillSwitch]):
 
 
 class TriggerAnswer(HaltAnswer):
-    """The kill switch that now stands engaged; `is_new` is false when it did before."""
+    """The kill switch that now stands engaged; `is_new` is false when it did before.
+
+    `is_known` is false when nothing has the scope's name now, such as a misspelt symbol: what comes under it later is
+    stopped, and nothing was stopped by it today.
+    """
 
     is_new = serializers.BooleanField()
+    is_known = serializers.BooleanField()
 
 
 class HaltsAnswer(serializers.Serializer[Any]):
@@ -97,6 +105,8 @@ class KillSwitchTriggerView(APIView):
 
     scopes: ClassVar = {"POST": "kill:engage"}
     key_in_body = True  # a halt latches and may not fail for want of a header
+    # Desks, venues, accounts and keys are known here. Symbols and strategies are known above: crs.urls plugs it in.
+    is_known: Callable[[Scope], bool] | None = None
 
     @extend_schema(request=HaltBody, responses={200: TriggerAnswer, 201: TriggerAnswer})
     def post(self, request: Request) -> Response:
@@ -115,7 +125,8 @@ class KillSwitchTriggerView(APIView):
         )
         row = queries.kill_switch(engaged.halt.scope)
         assert row is not None
-        answer = {**HaltAnswer(row).data, "is_new": engaged.is_new}
+        assert self.is_known is not None, "crs.urls plugs it in"
+        answer = {**HaltAnswer(row).data, "is_new": engaged.is_new, "is_known": self.is_known(engaged.halt.scope)}
         return Response(answer, status=status.HTTP_201_CREATED if engaged.is_new else status.HTTP_200_OK)
 
 
@@ -151,12 +162,20 @@ class AccountAnswer(serializers.ModelSerializer[Account]):
         )
 
 
-class AccountFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+class VenueFilter(filters.Filters):
+    """Filters by what a venue is."""
+
+    class Meta:
+        model = Venue
+        fields = ("code", "kind")
+
+
+class AccountFilter(filters.Filters):
     """Filters by the codes that people use."""
 
-    desk = filters.CharFilter(field_name="desk__code")
-    venue = filters.CharFilter(field_name="venue__code")
-    is_open = filters.BooleanFilter(field_name="closed_at", lookup_expr="isnull")
+    desk = filters.Text("desk__code")
+    venue = filters.Text("venue__code")
+    is_open = filters.Flag("closed_at", "isnull")
 
     class Meta:
         model = Account
@@ -169,7 +188,7 @@ class VenuesView(ListAPIView[Venue]):
     scopes: ClassVar = {"GET": TRADE_READERS}
     serializer_class = VenueAnswer
     ordering = "code"
-    filterset_fields = ("code", "kind")
+    filterset_class = VenueFilter
 
     def get_queryset(self) -> QuerySet[Venue]:
         return queries.venues()
@@ -190,5 +209,4 @@ routes = [
     path("venues", VenuesView.as_view()),
     path("accounts", AccountsView.as_view()),
     path("kill-switch", KillSwitchView.as_view()),
-    path("kill-switch/trigger", KillSwitchTriggerView.as_view()),
 ]

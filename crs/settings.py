@@ -100,6 +100,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "crs.api.middleware.RequestId",
+    "crs.api.middleware.NoNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -319,11 +320,16 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["crs.api.parsing.StrictJSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["crs.api.access.KeyAuthentication", "crs.api.access.PersonAuthentication"],
-    # In this order: who may, then whether the same request came before.
-    "DEFAULT_PERMISSION_CLASSES": ["crs.api.access.ScopeAllows", "crs.api.idempotency.AnsweredOnce"],
+    # In this order: who may, whether every parameter is known, then whether the same request came before.
+    "DEFAULT_PERMISSION_CLASSES": [
+        "crs.api.access.ScopeAllows",
+        "crs.api.parameters.KnownParameters",
+        "crs.api.idempotency.AnsweredOnce",
+    ],
     "DEFAULT_PAGINATION_CLASS": "crs.api.paging.CursorPages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # one format: `?format=` is an unknown parameter like any other
     "COERCE_DECIMAL_TO_STRING": True,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
     "UNAUTHENTICATED_USER": None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import django_filters
 from django.urls import path
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 
 from approvals.rules.keys import TRADE_READERS
+from crs.kernel import filters
 from crs.kernel.rest import DeskRows
 from strategies import queries
 from strategies.models import Session, SymbolRun
@@ -62,13 +62,13 @@ class SessionAnswer(serializers.ModelSerializer[Session]):
         )  # fmt: skip
 
 
-class SessionFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library has no types
+class SessionFilter(filters.Filters):
     """Every field that sessions are cut by."""
 
-    account = django_filters.CharFilter("account__code")
-    desk = django_filters.CharFilter("desk__code")
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    account = filters.Text("account__code")
+    desk = filters.Text("desk__code")
+    created_after = filters.Moment("created_at", "gte")
+    created_before = filters.Moment("created_at", "lt")
 
     class Meta:
         model = Session

@@ -7,17 +7,17 @@ counts offsets among equal values and breaks beyond a thousand of them (a batch 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import ValidationError
-from django.db.models import CompositePrimaryKey, Field, Q, QuerySet
+from django.db.models import CharField, CompositePrimaryKey, DateTimeField, Field, IntegerField, Q, QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from crs.kernel import reading
 from crs.kernel.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 100
 PAGE_SIZE_MAX = 1_000
+CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 
 
 class PageRefused(Refusal):
@@ -109,9 +110,13 @@ class CursorPages(BasePagination):
 
 def _size(request: Request) -> int:
     text = request.query_params.get("page_size", str(PAGE_SIZE))
-    if not (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= PAGE_SIZE_MAX):
-        raise PageRefused(f"page_size is a whole number from 1 to {PAGE_SIZE_MAX}")
-    return int(text)
+    try:
+        size = reading.whole(text, most=PAGE_SIZE_MAX)
+    except ValueError:
+        size = 0
+    if not size:
+        raise PageRefused(f"page_size is a whole number from 1 to {PAGE_SIZE_MAX}", pointer="/page_size")
+    return size
 
 
 def _order(request: Request, view: APIView | None, model: type[Model]) -> tuple[str, ...]:
@@ -120,7 +125,9 @@ def _order(request: Request, view: APIView | None, model: type[Model]) -> tuple[
     if asked := request.query_params.get("ordering"):
         allowed = tuple(getattr(view, "ordering_fields", ()))
         if asked.removeprefix("-") not in allowed:
-            raise PageRefused(f"ordering is one of {', '.join(allowed) or 'none'}, with - for descending")
+            raise PageRefused(
+                f"ordering is one of {', '.join(allowed) or 'none'}, with - for descending", pointer="/ordering"
+            )
         order = (asked,)
     key = model._meta.pk
     assert key is not None
@@ -142,12 +149,33 @@ def _read(
     if not cursor:
         return False, None
     try:
-        back, *place = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if len(place) != len(order) or not all(isinstance(value, str | int) for value in place):
-            raise PageRefused("the cursor is of another list or ordering")
-        return bool(back), [_field(model, field).to_python(value) for field, value in zip(order, place, strict=True)]
-    except (ValueError, TypeError, binascii.Error, ValidationError) as error:
-        raise PageRefused("the cursor is none of ours") from error
+        side, *said = _said(cursor)
+        place = [_placed(_field(model, field), value) for field, value in zip(order, said, strict=True)]
+    except (ValueError, RecursionError) as error:  # also broken base64, what is no UTF-8, and nothing at all
+        raise PageRefused("the cursor is none of this list and ordering", pointer="/cursor") from error
+    return side == 1, place
+
+
+def _said(cursor: str) -> list[Any]:  # Any: JSON
+    """Return what a cursor says: on which side of the place the page lies (1 is before it), and the place."""
+    if not CURSOR.fullmatch(cursor):
+        raise ValueError("no cursor has such characters")
+    said = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    if not isinstance(said, list) or not said or type(said[0]) is not int or said[0] not in (0, 1):
+        raise ValueError("no cursor of ours")
+    return said
+
+
+def _placed(field: Any, value: object) -> datetime | int | str:  # Any: django-stubs types fields by their values
+    """Return one part of a place as `_plain` wrote it. Raises `ValueError`."""
+    kind = getattr(field, "target_field", field)  # of a relation, what its column holds
+    if isinstance(kind, DateTimeField) and isinstance(value, str):
+        return reading.moment(value)
+    if isinstance(kind, IntegerField) and type(value) is int and abs(value) <= reading.BIGINT_MAX:
+        return value
+    if isinstance(kind, CharField) and isinstance(value, str) and b"\0" not in value.encode():
+        return value
+    raise ValueError("no value of this field")
 
 
 def _beyond(order: Sequence[str], place: Sequence[Any]) -> Q:
@@ -184,5 +212,5 @@ def _value(row: Any, path: str) -> Any:
 
 def _plain(value: object) -> str | int:
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.astimezone(UTC).isoformat()
     return value if type(value) is int else str(value)

@@ -6,31 +6,46 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
 
+from crs.kernel.bodies import Invalid, flat
 from crs.kernel.evidence import instant
 from crs.kernel.refusal import Refusal
 from crs.kernel.rest import request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 CONTENT_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
 
 # DRF's own refusals: class → (code, title). Ours bring their own.
 CODES: Mapping[type[exceptions.APIException], tuple[str, str]] = {
-    exceptions.ValidationError: ("INVALID", "The request does not say what it must"),
+    exceptions.ValidationError: (Invalid.code, Invalid.title),
     exceptions.ParseError: ("MALFORMED", "The body is not JSON"),
     exceptions.PermissionDenied: ("NOT_PERMITTED", "Not permitted"),
     exceptions.NotFound: ("NOT_FOUND", "There is no such thing here"),
     exceptions.MethodNotAllowed: ("METHOD_NOT_ALLOWED", "This address does not take that method"),
     exceptions.NotAcceptable: ("NOT_ACCEPTABLE", "Only JSON is spoken here"),
     exceptions.UnsupportedMediaType: ("UNSUPPORTED_MEDIA_TYPE", "Only application/json is read here"),
+}
+
+# What a field says of a value: the framework's code → ours. Whatever is not here is INVALID.
+FIELD_CODES: Mapping[str, str] = {
+    "required": "REQUIRED",
+    "null": "REQUIRED",
+    "blank": "REQUIRED",
+    "empty": "REQUIRED",
+    "invalid_choice": "INVALID_CHOICE",
+    "max_length": "TOO_LONG",
+    "max_string_length": "TOO_LONG",
+    "min_value": "OUT_OF_RANGE",
+    "max_value": "OUT_OF_RANGE",
+    "overflow": "OUT_OF_RANGE",
 }
 
 
@@ -111,16 +126,19 @@ def page(refusal: Refusal, request: object) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler400`: problem+json under /api/, Django's page elsewhere."""
-    return page(BadRequest(), request) if _is_api(request) else defaults.bad_request(request, exception)
+    """`handler400`: problem+json under /api/, a page elsewhere."""
+    if not is_api(request):
+        return defaults.bad_request(request, exception)
+    return page(exception if isinstance(exception, BadRequest) else BadRequest(), request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """`handler500`: problem+json under /api/, Django's page elsewhere."""
-    return page(Broken(), request) if _is_api(request) else defaults.server_error(request)
+    """`handler500`: problem+json under /api/, a page elsewhere."""
+    return page(Broken(), request) if is_api(request) else defaults.server_error(request)
 
 
-def _is_api(request: HttpRequest) -> bool:
+def is_api(request: HttpRequest) -> bool:
+    """Return whether a program asks: it gets problem+json, a person gets a page."""
     return request.path_info.startswith("/api/")
 
 
@@ -135,7 +153,7 @@ def _refusal(error: Exception, request: object) -> Refusal:
         return Unauthenticated()
     if isinstance(error, Http404):
         return NothingHere()
-    if isinstance(error, PermissionDenied | RequestDataTooBig):
+    if isinstance(error, PermissionDenied | SuspiciousOperation):  # such as a thousand parameters
         return BodyTooLarge() if isinstance(error, RequestDataTooBig) else BadRequest()
     if isinstance(error, OperationalError | InterfaceError):
         logger.warning("the database did not answer", exc_info=error, extra={"request_id": request_id(request)})
@@ -156,12 +174,19 @@ def _of_refusal(refusal: Refusal) -> dict[str, Any]:
 def _of_framework(error: exceptions.APIException) -> dict[str, Any]:
     code, title = CODES.get(type(error), (BadRequest.code, BadRequest.title))
     errors = [
-        {"pointer": pointer, "code": str(detail.code or code).upper(), "detail": str(detail)}
-        for pointer, detail in _flat(error.detail)
+        {"pointer": pointer, "code": _field_code(error, str(detail.code), code), "detail": str(detail)}
+        for pointer, detail in flat(error.detail)
     ]
     # What is wrong with the fields is 422, like every other refusal of content; 400 is for what cannot be read.
     number = 422 if isinstance(error, exceptions.ValidationError) else error.status_code
     return _problem(number, code, title, errors[0]["detail"] if errors else title, errors)
+
+
+def _field_code(error: exceptions.APIException, said: str, code: str) -> str:
+    """Return the catalogued code of one error: of a field by `FIELD_CODES`; ours, in capitals, stand as they are."""
+    if not isinstance(error, exceptions.ValidationError):
+        return code
+    return said if said.isupper() else FIELD_CODES.get(said, code)
 
 
 def _problem(number: int, code: str, title: str, detail: str, errors: list[dict[str, str]]) -> dict[str, Any]:
@@ -173,22 +198,6 @@ def _problem(number: int, code: str, title: str, detail: str, errors: list[dict[
         "code": code,
         "errors": errors,
     }
-
-
-def _flat(detail: Any, pointer: str = "") -> Iterator[tuple[str, exceptions.ErrorDetail]]:
-    """Yield (JSON pointer, error) of DRF's nested details."""
-    if isinstance(detail, dict):
-        for name, inner in detail.items():
-            yield from _flat(inner, pointer if name == "non_field_errors" else f"{pointer}/{_escaped(str(name))}")
-    elif isinstance(detail, list):
-        for index, inner in enumerate(detail):
-            yield from _flat(inner, pointer if isinstance(inner, exceptions.ErrorDetail) else f"{pointer}/{index}")
-    else:
-        yield pointer, detail
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _plain(value: object) -> Any:

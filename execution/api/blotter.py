@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import django_filters
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 
 from approvals.rules.keys import TRADE_READERS
+from crs.kernel import filters
 from crs.kernel.rest import DeskRows
 from execution import queries
 from execution.api.fields import LotsText, MoneyField, PriceText
@@ -36,17 +36,18 @@ class OrderAnswer(serializers.ModelSerializer[Order]):
         )  # fmt: skip
 
 
-class OrderFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library has no types
+class OrderFilter(filters.Filters):
     """Every field that a blotter is cut by."""
 
-    account = django_filters.CharFilter("account__code")
-    desk = django_filters.CharFilter("desk__code")
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    account = filters.Text("account__code")
+    desk = filters.Text("desk__code")
+    intent = filters.Whole("intent_id")
+    created_after = filters.Moment("created_at", "gte")
+    created_before = filters.Moment("created_at", "lt")
 
     class Meta:
         model = Order
-        fields = ("state", "symbol", "strategy", "side", "client_order_id", "intent", "venue_order", "position_id")
+        fields = ("state", "symbol", "strategy", "side", "client_order_id", "venue_order", "position_id")
 
 
 class OrdersView(DeskRows, ListAPIView[Order]):
@@ -83,17 +84,18 @@ class FillAnswer(serializers.ModelSerializer[Fill]):
         )  # fmt: skip
 
 
-class FillFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library has no types
+class FillFilter(filters.Filters):
     """Every field that fills are cut by."""
 
-    account = django_filters.CharFilter("account__code")
-    desk = django_filters.CharFilter("desk__code")
-    booked_after = django_filters.IsoDateTimeFilter("booked_at", "gte")
-    booked_before = django_filters.IsoDateTimeFilter("booked_at", "lt")
+    account = filters.Text("account__code")
+    desk = filters.Text("desk__code")
+    order = filters.Whole("order_id")
+    booked_after = filters.Moment("booked_at", "gte")
+    booked_before = filters.Moment("booked_at", "lt")
 
     class Meta:
         model = Fill
-        fields = ("symbol", "strategy", "side", "entry", "reason", "order", "deal", "position_id")
+        fields = ("symbol", "strategy", "side", "entry", "reason", "deal", "position_id")
 
 
 class FillsView(DeskRows, ListAPIView[Fill]):

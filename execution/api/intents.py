@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from approvals import queries as approvals_queries
 from approvals.rules.keys import TRADE_READERS
-from crs.kernel import clock
+from crs.kernel import bodies, clock
 from crs.kernel.rest import DeskRows, caller, refuse_unknown_fields
 from execution import queries
 from execution.api.blotter import OrderAnswer
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 class IntentBody(serializers.Serializer[Any]):
     """What to trade. `key` names the intent once: the same key and body give the first decision again."""
 
-    key = serializers.CharField(max_length=190, help_text="Chosen before sending; unique for each caller, for ever")
+    key = bodies.Name(max_length=190, help_text="Chosen before sending; unique for each caller, for ever")
     mode = serializers.ChoiceField(("MANAGED", "GOVERNED"), default="MANAGED", help_text="GOVERNED is refused for now")
-    strategy = serializers.CharField(max_length=80)
-    account = serializers.CharField(max_length=48, help_text="Code of a venue account")
-    symbol = serializers.CharField(max_length=40)
+    strategy = bodies.Name(max_length=80)
+    account = bodies.Name(max_length=48, help_text="Code of a venue account")
+    symbol = bodies.Name(max_length=40)
     side = serializers.ChoiceField(SIDES)
     quantity = LotsText()
     order_type = serializers.ChoiceField(TYPES, default="MARKET")
     limit_price = PriceText(required=False, allow_null=True)
     stop_loss = PriceText(required=False, allow_null=True)
     take_profit = PriceText(required=False, allow_null=True)
-    reduce_only = serializers.BooleanField(default=False, help_text="Can only make a position smaller; always passes")
-    position_id = serializers.CharField(max_length=32, required=False, default="", allow_blank=True)
-    epoch = serializers.IntegerField(required=False, allow_null=True, help_text="The epoch of the halts that you know")
+    reduce_only = bodies.Flag(default=False, help_text="Can only make a position smaller; always passes")
+    position_id = bodies.Name(max_length=32, required=False, default="", allow_blank=True)
+    epoch = bodies.Whole(required=False, allow_null=True, help_text="The epoch of the halts that you know")
 
 
 class RefusalAnswer(serializers.Serializer[Any]):
@@ -118,7 +118,7 @@ class _Proposing(APIView):
         """Return the book that the intent would trade: a bearer key reaches PAPER only."""
         code = request.data.get("account") if isinstance(request.data, dict) else None
         account = queries.account(code) if isinstance(code, str) else None
-        return [account.book if account else None]
+        return [account.book if account is not None and caller(request).reaches(account.desk_id) else None]
 
     def proposal(self, request: Request) -> Proposal:
         """Return what was asked. Raises `ValidationError`, `UnknownField`, or `NoSuchAccount` on another desk's."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from crs.kernel import bodies
 from crs.kernel.money import InexactAmount
 from crs.kernel.rest import refuse_unknown_fields
 from ledger.rules.drafts import BATCH_MAX, KINDS, Draft, DraftLeg
@@ -32,33 +33,24 @@ class AmountText(serializers.Field[str, str, str, Any]):
         return value
 
 
-class StrictText(serializers.CharField):
-    """A text that came as one: DRF would take a number too."""
-
-    def to_internal_value(self, data: object) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError("a text is needed")
-        return super().to_internal_value(data)
-
-
 class LegBody(serializers.Serializer[Any]):
     """One leg: positive is a debit."""
 
-    account = StrictText(max_length=96, help_text="Code of a ledger account, such as PAPER-7:FEES:COMMISSION")
-    asset = StrictText(max_length=12)
+    account = bodies.Name(max_length=96, help_text="Code of a ledger account, such as PAPER-7:FEES:COMMISSION")
+    asset = bodies.Name(max_length=12)
     amount = extend_schema_field(str)(AmountText)(help_text='Decimal text such as "-120.00"')
 
 
 class JournalBody(serializers.Serializer[Any]):
     """A journal to be posted. `key` names it in its book for ever: with the same content it answers the first one."""
 
-    key = StrictText(max_length=KEY_LENGTH_MAX)
+    key = bodies.Name(max_length=KEY_LENGTH_MAX)
     kind = serializers.ChoiceField(KINDS)
     book = serializers.ChoiceField(BOOKS)
-    occurred_at = serializers.DateTimeField(help_text="RFC 3339, with its offset")
-    memo = StrictText(max_length=MEMO_LENGTH_MAX, required=False, allow_blank=True, default="")
-    desk = StrictText(max_length=32, required=False, default="")
-    venue_account = StrictText(max_length=48, required=False, default="")
+    occurred_at = bodies.Moment(help_text="RFC 3339, with its offset")
+    memo = bodies.Text(max_length=MEMO_LENGTH_MAX, required=False, allow_blank=True, default="")
+    desk = bodies.Name(max_length=32, required=False, default="")
+    venue_account = bodies.Name(max_length=48, required=False, default="")
     postings = LegBody(many=True)
 
     def draft(self) -> Draft:
@@ -69,14 +61,14 @@ class JournalBody(serializers.Serializer[Any]):
 class BatchBody(serializers.Serializer[Any]):
     """Up to 1000 journals: all or none, or each for itself."""
 
-    atomic = serializers.BooleanField(default=True)
+    atomic = bodies.Flag(default=True)
     journals = JournalBody(many=True, help_text=f"1 to {BATCH_MAX}")
 
 
 class ReversalBody(serializers.Serializer[Any]):
     """Why a journal is undone."""
 
-    reason = StrictText(max_length=MEMO_LENGTH_MAX)
+    reason = bodies.Text(max_length=MEMO_LENGTH_MAX)
 
 
 def draft_of(said: dict[str, Any]) -> Draft:
@@ -117,6 +109,6 @@ def moment(request: Request, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        return serializers.DateTimeField().to_internal_value(text)
+        return bodies.Moment().to_internal_value(text)
     except serializers.ValidationError as error:
         raise serializers.ValidationError({name: error.detail}) from error

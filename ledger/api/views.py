@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import Http404
 from django.urls import path
-from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crs.kernel import clock
+from crs.kernel import clock, filters
 from crs.kernel.refusal import Refusal
 from crs.kernel.rest import DeskRows, caller
 from ledger import queries
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from ledger.rules.posting import Posted
 
-MOMENT = OpenApiParameter("as_of", str, description="What had occurred by then (RFC 3339), inclusive")
-KNOWN = OpenApiParameter("known_at", str, description="What had been recorded by then (RFC 3339), inclusive")
+MOMENT = OpenApiParameter("as_of", OpenApiTypes.DATETIME, description="What had occurred by then (RFC 3339), inclusive")
+KNOWN = OpenApiParameter("known_at", OpenApiTypes.DATETIME, description="What had been recorded by then (RFC 3339), inclusive")
 
 
 class JournalsView(APIView):
@@ -110,11 +110,11 @@ class ReverseView(APIView):
         return journal_response(posted)
 
 
-class LedgerAccountFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+class LedgerAccountFilter(filters.Filters):
     """Filters by the codes that people use."""
 
-    desk = filters.CharFilter(field_name="desk__code")
-    venue_account = filters.CharFilter(field_name="account__code")
+    desk = filters.Text("desk__code")
+    venue_account = filters.Text("account__code")
 
     class Meta:
         model = LedgerAccount
@@ -136,6 +136,7 @@ class BalancesView(APIView):
     """What a ledger account holds, of every asset; now, or as of a moment."""
 
     scopes: ClassVar = {"GET": "ledger:read"}
+    parameters = ("as_of", "known_at")
 
     @extend_schema(parameters=[MOMENT, KNOWN], responses=BalancesAnswer)
     def get(self, request: Request, code: str) -> Response:
@@ -153,18 +154,18 @@ class BalancesView(APIView):
         return Response(BalancesAnswer(answer).data)
 
 
-class PostingFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+class PostingFilter(filters.Filters):
     """Filters by the codes that people use, and by when things occurred."""
 
-    account = filters.CharFilter(field_name="account__code")
-    venue_account = filters.CharFilter(field_name="account__account__code")
-    asset = filters.CharFilter(field_name="asset__code")
-    journal = filters.NumberFilter(field_name="journal_id")
-    key = filters.CharFilter(field_name="journal__key")
-    kind = filters.CharFilter(field_name="journal__kind")
-    book = filters.CharFilter(field_name="journal__book")
-    start = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
-    end = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    account = filters.Text("account__code")
+    venue_account = filters.Text("account__account__code")
+    asset = filters.Text("asset__code")
+    journal = filters.Whole("journal_id")
+    key = filters.Text("journal__key")
+    kind = filters.Text("journal__kind")
+    book = filters.Text("journal__book")
+    start = filters.Moment("occurred_at", "gte")
+    end = filters.Moment("occurred_at", "lt")
 
 
 class PostingsView(DeskRows, ListAPIView[Posting]):
@@ -181,6 +182,7 @@ class TrialBalanceView(APIView):
     """Every holding that is not zero, of one book or of all side by side; the totals are zero in every asset."""
 
     scopes: ClassVar = {"GET": "ledger:read"}
+    parameters = ("book", "as_of", "known_at")
 
     @extend_schema(
         parameters=[OpenApiParameter("book", str, enum=BOOKS), MOMENT, KNOWN],
@@ -219,12 +221,12 @@ class TrialBalanceView(APIView):
         return Response(TrialBalanceAnswer(answer).data)
 
 
-class NavFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter publishes no types
+class NavFilter(filters.Filters):
     """Filters by venue account and time."""
 
-    venue_account = filters.CharFilter(field_name="account__code")
-    start = filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    end = filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    venue_account = filters.Text("account__code")
+    start = filters.Moment("at", "gte")
+    end = filters.Moment("at", "lt")
 
 
 class NavHistoryView(DeskRows, ListAPIView[NavMark]):

@@ -32,6 +32,7 @@ class Counting(APIView):
     """Counts how often it was carried out; refuses, breaks or waits when told to."""
 
     scopes: ClassVar = {"POST": "order:propose", "GET": "ledger:read"}
+    parameters = ("a", "b", "x")
     calls: ClassVar[list[Any]] = []
     gate: ClassVar[threading.Event | None] = None  # carried out only once it is set
     lock: ClassVar = threading.Lock()

@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "api.md").read_text()
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("query", ["", "b=2&a=%2F1"])
+@pytest.mark.parametrize("query", ["", "page_size=2&code=%2F1"])
 def test_the_client_of_the_docs_works_as_it_stands(live_server: LiveServer, query: str) -> None:
     client, stop = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     bot = make_client(scopes=["ledger:read", "kill:engage"])
@@ -29,7 +29,8 @@ def test_the_client_of_the_docs_works_as_it_stands(live_server: LiveServer, quer
     exec(f"answer = {stop.strip()}", names)
     assert names["answer"]["is_new"] is True
     identity = (live_server.url, bot.key.key_id, bot.shown["private_key"])
-    state = names["call"](*identity, "GET", "/api/v1/kill-switch", query=query)
+    assert names["call"](*identity, "GET", "/api/v1/venues", query=query)["results"] == []
+    state = names["call"](*identity, "GET", "/api/v1/kill-switch")
     assert state["kill_switches"][0]["scope"] == "SYMBOL:XAUUSD.s"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,10 @@ from tests.support.cast import ALICE
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.crs.rest_views")]
 PATH = "/api/v1/events"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def cursor(place: object) -> str:
+    return "cursor=" + urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
 @pytest.fixture
@@ -84,6 +90,10 @@ def test_rows_that_come_in_between_neither_repeat_nor_hide_others(reader: KeyCli
         "page_size=1001",
         "page_size=-1",
         "page_size=x",
+        "page_size=01",
+        "page_size=0000000011500",
+        "page_size=%EF%BC%91",
+        "page_size=" + "0" * 9 + "9" * 5_000,
         "page_size=" + "9" * 50,
         "ordering=body",
         "ordering=--at",
@@ -93,6 +103,20 @@ def test_rows_that_come_in_between_neither_repeat_nor_hide_others(reader: KeyCli
         "cursor=WzAsIngiLDFd",
         "cursor=bnVsbA",
         "cursor=W10",
+        cursor([0, "2026-11-20", 1]),
+        cursor([0, "2026-11-20T12:00:00", 1]),
+        cursor([0, "9999-12-31T23:59:59-23:59", 1]),
+        cursor([0, "0001-01-01T00:00:00+23:59", 1]),
+        cursor([0, "2026-11-20T12:00:00Z", 10**30]),
+        cursor([0, "2026-11-20T12:00:00Z", True]),
+        cursor([0, "2026-11-20T12:00:00Z", 1.0]),
+        cursor([0, "2026-11-20T12:00:00Z", "1"]),
+        cursor([2, "2026-11-20T12:00:00Z", 1]),
+        cursor([False, "2026-11-20T12:00:00Z", 1]),
+        cursor([0, "a\0", 1]) + "&ordering=subject_id",
+        cursor([0, "\ud800", 1]) + "&ordering=subject_id",
+        "cursor=" + urlsafe_b64encode(b"[" * 700 + b"]" * 700).decode().rstrip("="),
+        "cursor=" + urlsafe_b64encode(b"\xff\xfe").decode().rstrip("="),
     ],
 )
 def test_a_page_that_does_not_exist_is_refused(reader: KeyClient, query: str) -> None:
