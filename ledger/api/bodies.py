@@ -9,11 +9,13 @@ from rest_framework import serializers
 
 from crs.kernel import bodies
 from crs.kernel.money import InexactAmount
+from crs.kernel.refusal import Refusal
 from crs.kernel.rest import refuse_unknown_fields
-from ledger.rules.drafts import BATCH_MAX, KINDS, Draft, DraftLeg
+from ledger.rules.drafts import BATCH_MAX, KINDS, Draft, DraftLeg, refuse_batch_size
 from ledger.rules.posting import KEY_LENGTH_MAX, MEMO_LENGTH_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rest_framework.request import Request
@@ -58,17 +60,44 @@ class JournalBody(serializers.Serializer[Any]):
         return draft_of(self.validated_data)
 
 
+@extend_schema_field(JournalBody(many=True))
+class Journals(serializers.ListField):
+    """The journals of a batch as they came: each is read for itself (`drafts_of`)."""
+
+
 class BatchBody(serializers.Serializer[Any]):
     """Up to 1000 journals: all or none, or each for itself."""
 
     atomic = bodies.Flag(default=True)
-    journals = JournalBody(many=True, help_text=f"1 to {BATCH_MAX}")
+    journals = Journals(help_text=f"1 to {BATCH_MAX}")
 
 
 class ReversalBody(serializers.Serializer[Any]):
     """Why a journal is undone."""
 
     reason = bodies.Text(max_length=MEMO_LENGTH_MAX)
+
+
+def drafts_of(items: Sequence[object]) -> list[Draft | Refusal]:
+    """Return each journal of a batch as a draft, or why it is none: its pointer begins with /journals/N.
+
+    Raises `BatchTooLarge` before any is read.
+    """
+    refuse_batch_size(len(items))
+    body = JournalBody()
+    return [_draft_or_refusal(body, item, f"/journals/{place}") for place, item in enumerate(items)]
+
+
+def _draft_or_refusal(body: JournalBody, item: object, pointer: str) -> Draft | Refusal:
+    try:
+        refuse_unknown_fields(item, body.fields, pointer)
+        return draft_of(body.run_validation(item))
+    except Refusal as refusal:
+        return refusal
+    except serializers.ValidationError as error:
+        if (found := _inexact(error.detail, pointer)) is not None:
+            return InexactAmount('an amount is a text such as "120.00"', pointer=found)
+        return bodies.Invalid.of(error, pointer)
 
 
 def draft_of(said: dict[str, Any]) -> Draft:

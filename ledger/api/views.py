@@ -26,7 +26,7 @@ from ledger.api.answers import (
     PostingAnswer,
     TrialBalanceAnswer,
 )
-from ledger.api.bodies import BOOKS, BatchBody, JournalBody, ReversalBody, draft_of, moment, read
+from ledger.api.bodies import BOOKS, BatchBody, JournalBody, ReversalBody, drafts_of, moment, read
 from ledger.models import LedgerAccount, NavMark, Posting
 from ledger.operations import drafts
 
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from ledger.rules.posting import Posted
 
 MOMENT = OpenApiParameter("as_of", OpenApiTypes.DATETIME, description="What had occurred by then (RFC 3339), inclusive")
-KNOWN = OpenApiParameter("known_at", OpenApiTypes.DATETIME, description="What had been recorded by then (RFC 3339), inclusive")
+KNOWN = OpenApiParameter(
+    "known_at", OpenApiTypes.DATETIME, description="What had been recorded by then (RFC 3339), inclusive"
+)
 
 
 class JournalsView(APIView):
@@ -66,8 +68,8 @@ class BatchView(APIView):
 
     def books(self, request: Request) -> set[str]:
         journals = request.data.get("journals") if isinstance(request.data, dict) else None
-        items = journals if isinstance(journals, list) else []
-        return {str(item.get("book")) if isinstance(item, dict) else "" for item in items}
+        items = journals if isinstance(journals, list) else [None]
+        return {str(item.get("book")) for item in items if isinstance(item, dict)} or {""}
 
     @extend_schema(request=BatchBody, responses=BatchAnswer)
     def post(self, request: Request) -> Response:
@@ -75,7 +77,7 @@ class BatchView(APIView):
         read(body)
         said = body.validated_data
         results = drafts.post_drafts(
-            [draft_of(item) for item in said["journals"]],
+            drafts_of(said["journals"]),
             actor=caller(request).actor,
             atomic=said["atomic"],
             desk_id=caller(request).desk_id,
@@ -89,8 +91,9 @@ class ReverseView(APIView):
     scopes: ClassVar = {"POST": "ledger:write"}
     key_in_body = True  # the reversal's key is the journal's
 
-    def books(self, request: Request) -> set[str]:  # noqa: ARG002 — the permission's signature
-        found = queries.journal(self.kwargs["journal_id"])
+    def books(self, request: Request) -> set[str]:
+        """Return the journal's book. A journal of another desk has none: the answer is that of no journal."""
+        found = queries.journal(self.kwargs["journal_id"], caller(request).desk_id)
         return {found.book if found is not None else ""}
 
     @extend_schema(request=ReversalBody, responses={200: JournalAnswer, 201: JournalAnswer})

@@ -24,6 +24,8 @@ REFUSALS: dict[str, type[Refusal]] = {
     "CR010": posting.Malformed,
     "CR011": posting.InexactUnits,
 }
+# PostgreSQL's own states that are an answer too; their DETAIL is a sentence.
+OVERFLOW = "22003"  # numeric_value_out_of_range: one leg fits (rules.refuse_malformed), so it is the balance
 # Declared constraints that are an answer too, by name.
 CONSTRAINTS: dict[str, type[Refusal]] = {
     "balance_asset": posting.UnknownAsset,
@@ -40,6 +42,8 @@ def refusal(error: DatabaseError) -> Refusal | None:
         return None
     if kind := REFUSALS.get(cause.sqlstate or ""):
         return kind(cause.diag.message_primary or "", **json.loads(cause.diag.message_detail or "{}"))
+    if cause.sqlstate == OVERFLOW:
+        return posting.BalanceOverflow(pointer="/postings")
     if kind := CONSTRAINTS.get(cause.diag.constraint_name or ""):
         return kind()
     return None

@@ -28,21 +28,21 @@ def post_draft(draft: Draft, *, actor: Actor, desk_id: int | None = None) -> Pos
 
 
 def post_drafts(
-    drafts: Sequence[Draft], *, actor: Actor, atomic: bool, desk_id: int | None = None
+    drafts: Sequence[Draft | Refusal], *, actor: Actor, atomic: bool, desk_id: int | None = None
 ) -> list[Posted | Refusal]:
     """Post up to 1000 journals from outside: all or none, or each for itself, with one answer per journal, in order.
 
-    Raises `BatchTooLarge`; with `atomic` also the first journal's refusal, its pointer beginning with /journals/N.
+    What could not be read as a draft stands in its place as its refusal. Raises `BatchTooLarge`, and with `atomic` the
+    refusal of the first journal at fault. The pointer of every refusal begins with /journals/N.
     """
-    if not 1 <= len(drafts) <= rules.BATCH_MAX:
-        raise rules.BatchTooLarge(
-            f"a batch has 1 to {rules.BATCH_MAX} journals, not {len(drafts)}", pointer="/journals"
-        )
-    known = queries.ledger_accounts_by_code(_codes(drafts))
+    rules.refuse_batch_size(len(drafts))
+    known = queries.ledger_accounts_by_code(_codes([draft for draft in drafts if not isinstance(draft, Refusal)]))
     answers: dict[int, Posted | Refusal] = {}
     entries: dict[int, Entry] = {}
     for place, draft in enumerate(drafts):
         try:
+            if isinstance(draft, Refusal):
+                raise draft
             entries[place] = _entry(draft, known, desk_id, f"/journals/{place}")
         except Refusal as refusal:
             if atomic:
@@ -52,11 +52,15 @@ def post_drafts(
     try:
         posted = posting.post_many(list(entries.values()), actor=actor, atomic=atomic)
     except Refusal as refusal:
-        item = refusal.facts.get("item")
-        if isinstance(item, int):
-            refusal.pointer = f"/journals/{places[item]}{refusal.pointer}"
+        item = refusal.facts["item"]
+        assert isinstance(item, int), "all or none: the first at fault is known"
+        refusal.facts["item"] = places[item]
+        refusal.pointer = f"/journals/{places[item]}{refusal.pointer}"
         raise
-    answers |= zip(places, posted, strict=True)
+    for place, answer in zip(places, posted, strict=True):
+        if isinstance(answer, Refusal):
+            answer.pointer = f"/journals/{place}{answer.pointer}"
+        answers[place] = answer
     return [answers[place] for place in range(len(drafts))]
 
 

@@ -33,9 +33,9 @@ def post(entry: Entry, *, actor: Actor) -> Posted:
 def post_many(entries: Sequence[Entry], *, actor: Actor, atomic: bool = True) -> list[Posted | Refusal]:
     """Write many journals, with one answer per entry, in order.
 
-    With `atomic`, all or none: raises the first entry's refusal, its place in `facts["item"]` when it is known. Without
-    it each entry stands for itself and a refused one has its `Refusal` as the answer. Either way the batch is tried as
-    one statement first, since a batch without a fault is the usual one.
+    With `atomic`, all or none: raises the first entry's refusal, its place in `facts["item"]`. Without it each entry
+    stands for itself and a refused one has its `Refusal` as the answer. Either way the batch is tried as one statement
+    first, since a batch without a fault is the usual one.
     """
     if not entries:
         return []
@@ -49,7 +49,7 @@ def post_many(entries: Sequence[Entry], *, actor: Actor, atomic: bool = True) ->
                 raise
             faults[place] = refusal
     good = [entry for place, entry in enumerate(entries) if place not in faults]
-    answers = iter(Journal.write_many(good, actor=actor) if atomic else _post_each_for_itself(good, actor=actor))
+    answers = iter(_post_all_or_none(good, actor=actor) if atomic else _post_each_for_itself(good, actor=actor))
     return [faults[place] if place in faults else next(answers) for place in range(len(entries))]
 
 
@@ -81,7 +81,34 @@ def reverse(journal_id: int, *, reason: str, actor: Actor, at: datetime) -> Post
         units=rules.reversed_units(tuple(leg[2] for leg in legs)),
         reverses=journal.id,
     )
-    return post(entry, actor=actor)
+    try:
+        with _savepoint():
+            return post(entry, actor=actor)
+    except (rules.KeyReused, rules.NotAReversal):  # somebody was faster, perhaps with another reason: his stands
+        done = Journal.objects.filter(reverses=journal).first()
+        if done is None:
+            raise
+        return Posted(done.id, is_new=False)
+
+
+def _post_all_or_none(entries: list[Entry], *, actor: Actor) -> list[Posted]:
+    """Return the answers, or raise the refusal of the first entry at fault with its place in `facts["item"]`."""
+    try:
+        with _savepoint():
+            return Journal.write_many(entries, actor=actor)
+    except Refusal as refusal:
+        if "item" in refusal.facts:
+            raise
+    # Not every guard of the rows knows the place in the batch: one by one, the first at fault shows itself.
+    answers: list[Posted] = []
+    with transaction.atomic():
+        for place, entry in enumerate(entries):
+            try:
+                answers.append(Journal.write(entry, actor=actor))
+            except Refusal as refusal:
+                refusal.facts["item"] = place
+                raise
+    return answers
 
 
 def _post_each_for_itself(entries: list[Entry], *, actor: Actor) -> list[Posted | Refusal]:

@@ -54,6 +54,12 @@ class Draft:
     venue_account: str = ""
 
 
+def refuse_batch_size(count: int) -> None:
+    """Raise `BatchTooLarge` unless a batch has 1 to 1000 journals."""
+    if not 1 <= count <= BATCH_MAX:
+        raise BatchTooLarge(f"a batch has 1 to {BATCH_MAX} journals, not {count}", pointer="/journals")
+
+
 def refuse_venue_account(*, type_: str, code: str, pointer: str) -> None:
     """Raise `VenueAccount` for a ledger account that only the venue's record may move."""
     if type_ in VENUE_TYPES:

@@ -81,6 +81,13 @@ class InexactUnits(Refusal):
     title: ClassVar[str] = "Base units are whole numbers"
 
 
+class BalanceOverflow(Refusal):
+    """A leg would bring the balance of its account beyond 78 digits of base units."""
+
+    code: ClassVar[str] = "BALANCE_OVERFLOW"
+    title: ClassVar[str] = "No balance can be that large"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A journal to be posted: ids and base units in three tuples of one length, one place per leg.

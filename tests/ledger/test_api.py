@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,6 +184,113 @@ def test_a_batch_of_each_for_itself_answers_for_each(chart: Chart, client: KeyCl
         (0, "POSTED", None), (1, "REFUSED", "UNBALANCED"), (2, "REFUSED", "UNKNOWN_ASSET"), (3, "POSTED", None),
     ]  # fmt: skip
     assert Journal.objects.count() == 2
+
+
+HUGE = "6" + "0" * 71
+FAULTS: list[tuple[Any, str, str]] = [
+    (None, "INVALID", ""),
+    (5, "INVALID", ""),
+    ([], "INVALID", ""),
+    ({}, "INVALID", "/key"),
+    (body(key=" a"), "INVALID", "/key"),
+    (body(key="b", kind="GIFT"), "INVALID", "/kind"),
+    (body(key="c", occurred_at="2026-11-20"), "INVALID", "/occurred_at"),
+    (body(key="d", memmo="x"), "UNKNOWN_FIELD", "/memmo"),
+    (body(key="e", postings=None), "INVALID", "/postings"),
+    (body(key="f", postings=legs({"amount": 1}, {})), "INEXACT_AMOUNT", "/postings/0/amount"),
+    (body(key="g", postings=legs({}, {"amount": 1.5})), "INEXACT_AMOUNT", "/postings/1/amount"),
+    (body(key="h", postings=legs({"amount": "0.0000001"}, {})), "INEXACT_AMOUNT", "/postings/0/amount"),
+    (body(key="i", postings=legs({}, {"amount": "-1"})), "UNBALANCED", ""),
+    (body(key="j", postings=legs({}, {})[:1]), "MALFORMED_JOURNAL", ""),
+    (body(key="k", postings=legs({}, {"asset": "DOGE"})), "UNKNOWN_ASSET", "/postings/1/asset"),
+    (body(key="l", desk="OTHER"), "DESK_MISMATCH", "/desk"),
+    (body(key="first", memo="other"), "KEY_REUSED", ""),
+    (body(key="n", postings=legs({"amount": HUGE}, {"amount": f"-{HUGE}"})), "BALANCE_OVERFLOW", "/postings"),
+]
+
+
+@pytest.fixture
+def nearly_full(chart: Chart, client: KeyClient) -> None:
+    """One more such journal and the balance of an account has 79 digits."""
+    for key, changes in (("first", {}), ("full", {"postings": legs({"amount": HUGE}, {"amount": f"-{HUGE}"})})):
+        assert client.post(JOURNALS, body(key=key, **changes)).status_code == 201
+
+
+def test_each_journal_of_a_batch_is_refused_for_itself(as_app: None, nearly_full: None, client: KeyClient) -> None:
+    journals = [body(key="good-1"), *(fault for fault, _, _ in FAULTS), body(key="good-2")]
+    answer = client.post(f"{JOURNALS}/batch", {"atomic": False, "journals": journals})
+    assert answer.status_code == 200, answer.content
+    told = [(row["index"], row["state"], row["code"], row["pointer"]) for row in answer.json()["results"]]
+    assert told == [
+        (0, "POSTED", None, None),
+        *((n, "REFUSED", code, f"/journals/{n}{at}") for n, (_, code, at) in enumerate(FAULTS, 1)),
+        (len(FAULTS) + 1, "POSTED", None, None),
+    ]
+    assert Journal.objects.count() == 4
+
+
+@pytest.mark.parametrize(("fault", "code", "pointer"), FAULTS, ids=[code for _, code, _ in FAULTS])
+def test_the_first_fault_of_a_whole_batch_is_pointed_at(
+    nearly_full: None, client: KeyClient, fault: Any, code: str, pointer: str
+) -> None:
+    answer = client.post(f"{JOURNALS}/batch", {"journals": [body(key="x"), body(key="y"), fault, body(key="z")]})
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["errors"][0]["pointer"] == f"/journals/2{pointer}"
+    assert Journal.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"journals": None}, "INVALID", "/journals"),
+        ({"journals": {"0": body()}}, "INVALID", "/journals"),
+        ({"journals": "x"}, "INVALID", "/journals"),
+        ({"atomic": "false"}, "INVALID", "/atomic"),
+        ({"atomic": 0}, "INVALID", "/atomic"),
+        ({"atomic": None}, "INVALID", "/atomic"),
+        ({"atomik": False}, "UNKNOWN_FIELD", "/atomik"),
+        ({"journals": [None] * 1001}, "BATCH_TOO_LARGE", "/journals"),
+    ],
+)
+def test_the_envelope_of_a_batch_is_one_refusal(
+    chart: Chart, client: KeyClient, changes: dict[str, Any], code: str, pointer: str
+) -> None:
+    answer = client.post(f"{JOURNALS}/batch", {"atomic": False, "journals": [body()], **changes})
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert not Journal.objects.exists()
+
+
+def test_a_balance_that_fits_no_column_is_refused(as_app: None, nearly_full: None, client: KeyClient) -> None:
+    full = body(key="more", postings=legs({"amount": HUGE}, {"amount": f"-{HUGE}"}))
+    answer = client.post(JOURNALS, full)
+    assert (answer.status_code, answer.json()["code"]) == (422, "BALANCE_OVERFLOW")
+    assert answer.json()["errors"][0]["pointer"] == "/postings"
+
+
+def test_a_journal_is_no_deeper_than_any_other_body(chart: Chart, client: KeyClient) -> None:
+    for address, depth in product((JOURNALS, f"{JOURNALS}/batch"), (33, 900)):
+        answer = client.post(address, b'{"memo": ' + b"[" * depth + b"]" * depth + b"}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "MALFORMED")
+    assert client.post(JOURNALS, b'{"memo": ' + b"[" * 30 + b"]" * 30 + b"}").json()["code"] == "INVALID"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_reversals_at_once_are_one(chart: Chart, client: KeyClient) -> None:
+    number = client.post(JOURNALS, body()).json()["id"]
+
+    def reverse(turn: int) -> tuple[int, int]:
+        try:
+            sender = KeyClient(client.key, client.shown)
+            answer = sender.post(f"{JOURNALS}/{number}/reverse", {"reason": f"reason {turn}"})
+            return answer.status_code, answer.json().get("id")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(reverse, range(20)))
+    assert sorted(status for status, _ in answers) == [200] * 19 + [201]
+    assert len({number for _, number in answers}) == 1
 
 
 def test_an_amount_that_is_a_number_is_pointed_at_in_a_batch_too(chart: Chart, client: KeyClient) -> None:
