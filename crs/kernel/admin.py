@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import html
+from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator as DjangoPaginator
-from django.db import connection
+from django.db import DataError, connection
 from django.http import StreamingHttpResponse
 from django.urls import path
 from django.utils.functional import cached_property
@@ -19,10 +22,11 @@ from django.utils.html import strip_tags
 from crs.kernel.display import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from django.contrib.admin import ModelAdmin as TypedModelAdmin
     from django.contrib.admin import TabularInline as TypedTabularInline
+    from django.contrib.admin.views.main import ChangeList as TypedChangeList
     from django.db.models import Model, QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
@@ -33,8 +37,10 @@ if TYPE_CHECKING:
     ModelAdmin = TypedModelAdmin[Model]
     TabularInline = TypedTabularInline[Model, Model]
     Paginator = DjangoPaginator[Model]
+    ChangeList = TypedChangeList
 else:
     from unfold.admin import ModelAdmin, TabularInline
+    from unfold.views import ChangeList
 
     Paginator = DjangoPaginator
 
@@ -75,6 +81,36 @@ def export_cell(value: object) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
+class _Rows(ChangeList):
+    """The rows of a list: what is asked for and cannot be compared leads back to the list, like any other bad filter.
+
+    Such as a year without a calendar, a number that no column holds, or half a regular expression.
+    """
+
+    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Any]:
+        with _readable():
+            return super().get_queryset(*args, **options)
+
+    def get_results(self, request: HttpRequest) -> None:
+        with _readable():
+            super().get_results(request)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OverflowError, DataError) as error:
+        raise IncorrectLookupParameters(error) from error
+
+
+class AnyQuery:
+    """Mixed into a page with a list: whatever stands in its address, the answer is a list."""
+
+    def get_changelist(self, *_: object, **__: object) -> type[_Rows]:
+        return _Rows
+
+
 class _ReadOnly:
     """Permissions of a page that only shows: any signed-in member of staff may look, nobody may change."""
 
@@ -94,7 +130,7 @@ class _ReadOnly:
         return request.user.is_active and request.user.is_staff
 
 
-class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
+class ReadOnlyAdmin(AnyQuery, _ReadOnly, ModelAdmin):
     """A list and a page per row that every signed-in member of staff may read, and nobody may edit.
 
     Columns of money are named `amount…` or end in `_amount`, prices and quantities in `_number`: the style sheet sets
@@ -120,7 +156,10 @@ class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
         """Return every row that the list's filters leave, as CSV with the columns of the list."""
-        changes = self.get_changelist_instance(request)
+        try:
+            changes = self.get_changelist_instance(request)
+        except IncorrectLookupParameters as error:
+            raise BadRequest("no list is cut like this") from error
         columns = [name for name in self.get_list_display(request) if name != "action_checkbox"]
         rows = changes.get_queryset(request).iterator(chunk_size=EXPORT_CHUNK)
         writer = csv.writer(_Echo())

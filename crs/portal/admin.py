@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from approvals.rules.roles import Act
 from crs.kernel import display
-from crs.kernel.admin import ReadOnlyAdmin
+from crs.kernel.admin import AnyQuery, ReadOnlyAdmin
 from crs.portal import permit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ for model in (User, Group, ClockedSchedule, CrontabSchedule, IntervalSchedule, P
 admin.site.login_template = "crs/login.html"
 
 
-class _ByAdministrators:
+class _ByAdministrators(AnyQuery):
     """Everybody may look; only who may `Act.PEOPLE` changes anything."""
 
     def has_view_permission(self, request: HttpRequest, *_: object) -> bool:
