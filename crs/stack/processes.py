@@ -78,7 +78,7 @@ def marked(mark: str) -> list[Identity]:
     wanted = f"{MARK}={mark}".encode()
     found = []
     for folder in PROC.iterdir():
-        if not folder.name.isdecimal() or int(folder.name) == os.getpid():
+        if not (folder.name.isascii() and folder.name.isdecimal()) or int(folder.name) == os.getpid():
             continue
         process = identity(int(folder.name))
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
+from crs.kernel import reading
 from crs.kernel.evidence import canonical
 from crs.kernel.refusal import Refusal
 from execution.rules.facts import OrderType, Side
@@ -95,8 +96,16 @@ def refuse_malformed(proposal: Proposal) -> None:
         if not text or len(text) > length_max or not text.isprintable():
             raise IntentMalformed(f"a text of 1 to {length_max} characters", pointer=pointer)
     _refuse_wish(wish)
-    if proposal.position_id and not (wish.reduce_only and proposal.position_id.isdecimal()):
+    if proposal.position_id and not (wish.reduce_only and _is_position(proposal.position_id)):
         raise IntentMalformed("position_id is a number and closes: reduce_only is true with it", pointer="/position_id")
+
+
+def _is_position(text: str) -> bool:
+    """Return whether a text is the number of a position, as the venue writes it: MT5's tickets have 64 bits."""
+    try:
+        return reading.whole(text, most=2**64 - 1) > 0
+    except ValueError:
+        return False
 
 
 def _refuse_wish(wish: Wish) -> None:

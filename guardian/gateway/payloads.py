@@ -29,6 +29,7 @@ MARGIN_MODES: Final = ("HEDGING", "NETTING")
 CASH_TYPES: Final = (
     "BALANCE", "CREDIT", "CHARGE", "CORRECTION", "BONUS", "COMMISSION", "INTEREST", "DIVIDEND", "TAX",
 )  # fmt: skip
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 FAULTS: Final = ("DELAY", "REJECT", "STALL", "LOSE_ANSWER", "PARTIAL", "TORN_JOURNAL", "LIE", "LAG")
 
 
@@ -147,9 +148,9 @@ def _any_object(value: Any) -> dict[str, Any]:
 
 def micros_of(text: str) -> int:
     """Return microseconds since the epoch of an RFC 3339 moment with a zone. Raises `ValueError`."""
+    if not MOMENT.fullmatch(text):  # Python reads weeks, days alone and other scripts too
+        raise ValueError("a moment is RFC 3339 with its time zone, such as 2017-12-20T00:00:00Z")
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a moment has a time zone")
     delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 

@@ -40,6 +40,7 @@ BRACKETS_MAX: Final = 500
 NOBODY: Final = ""  # the account of requests that concern the whole gateway
 
 OK, REJECTED, ERROR, PENDING, UNKNOWN = "OK", "REJECTED", "ERROR", "PENDING", "UNKNOWN"
+LOGIN = re.compile("[1-9][0-9]{0,14}")
 STATUSES: Final = (OK, REJECTED, ERROR, PENDING, UNKNOWN)
 
 
@@ -135,6 +136,11 @@ REQUEST_FIELDS: Final = frozenset(
 ANSWER_FIELDS: Final = frozenset(("v", "id", "status", "code", "message", "data", "ts", "latency_ms", "sig"))
 
 
+def login_of(account_id: str) -> int:
+    """Return an account as its number; 0, which nobody has, when it is none in plain digits."""
+    return int(account_id) if LOGIN.fullmatch(account_id) else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request that is signed, fresh and well formed; `payload` holds base units, defaults filled in."""
@@ -149,6 +155,11 @@ class Request:
     key: Key
     ts: int
     exp: int
+
+    @property
+    def login(self) -> int:
+        """The account as a number; 0, which nobody has, when it is none in plain digits."""
+        return login_of(self.account_id)
 
 
 class Nonces:

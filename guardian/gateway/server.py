@@ -185,7 +185,7 @@ class Server:
 
     def _wait_ns(self, request: Request, now: Now) -> int:
         """Return how long a fault holds this request back."""
-        login = int(request.account_id) if request.account_id.isdecimal() else 0
+        login = request.login
         running = self.venue.accounts.get(login)
         if request.action == "FAULT":
             return 0
@@ -225,7 +225,7 @@ class Server:
         venue = self.venue
         counts = {login: len(row.book.deals) for login, row in venue.accounts.items()}
         logins_before = set(venue.accounts)
-        if running := venue.accounts.get(int(request.account_id) if request.account_id.isdecimal() else 0):
+        if running := venue.accounts.get(request.login):
             venue.catch_up(running, now)
         try:
             data = (_expired if is_late else HANDLERS[request.action])(venue, request, now)
@@ -259,14 +259,14 @@ class Server:
             latch = venue.latches[request.account_id, request.payload["scope"]]
             record["latch"] = {name: getattr(latch, name) for name in latch.__slots__}
         if outcome.status == OK and request.action == "ACCOUNT_CLOSE":
-            login = int(request.account_id)
+            login = request.login
             record["closed"], record["clock"] = login, {str(login): venue.accounts[login].elapsed_ns}
         self.journal.append(record)
         if self._strike(request, "TORN_JOURNAL"):
             self.journal.tear()
 
     def _strike(self, request: Request, kind: str) -> Any:
-        login = int(request.account_id) if request.account_id.isdecimal() else 0
+        login = request.login
         running = self.venue.accounts.get(login)
         struck = running.faults.strike(kind, request.action) if running else None
         return struck or self.venue.faults.strike(kind, request.action)

@@ -15,6 +15,7 @@ from guardian.gateway.book import Account
 from guardian.gateway.codes import Refused
 from guardian.gateway.faults import Faults
 from guardian.gateway.payloads import moment_of
+from guardian.gateway.protocol import login_of
 from guardian.gateway.replay import Bars, Recorded, Replay, Tick, Track, Walk, default_rate
 from guardian.gateway.rows import Order, Quote, Tickets
 from guardian.gateway.symbols import SYMBOLS
@@ -166,7 +167,7 @@ class Venue:
 
     def account(self, account_id: str) -> Running:
         """Return the account of a request. Raises `Refused` ACCOUNT_MISMATCH: no such login here."""
-        running = self.accounts.get(int(account_id)) if account_id.isdecimal() and len(account_id) < 16 else None
+        running = self.accounts.get(login_of(account_id))
         if running is None:
             raise Refused("ACCOUNT_MISMATCH", f"login {account_id[:20] or '(none)'} is not served here")
         return running

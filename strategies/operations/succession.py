@@ -25,7 +25,7 @@ def end_leases_of_the_dead() -> list[int]:
 def is_dead(holder: str) -> bool:
     """Tell whether a holder certainly is no more: counted where we are, and nobody has its number. Others may live."""
     counted_by, _, pid = holder.rpartition(":")
-    if counted_by != _counted_by() or not pid.isdecimal():
+    if counted_by != _counted_by() or not (pid.isascii() and pid.isdecimal()):
         return False
     try:
         os.kill(int(pid), 0)  # signal 0 only asks

@@ -114,6 +114,12 @@ def test_a_well_signed_message_may_still_be_wrong(change: dict[str, Any], code: 
     assert refusal(resigned(message() | change)) == code
 
 
+@pytest.mark.parametrize("text", ["", "0", "-1", "012", "1.0", "１２", "٣", "x", "9" * 16, "9" * 5_000])
+def test_a_login_is_a_number_in_plain_digits(text: str) -> None:
+    assert protocol.login_of(text) == 0
+    assert protocol.login_of("900001") == 900_001
+
+
 @pytest.mark.parametrize(
     ("now_ms", "is_fresh"),
     [
