@@ -11,10 +11,12 @@ from crs.portal.urls import routes as portal
 from execution.api.routes import routes as execution_routes
 from ledger.api import views as ledger_api
 from strategies import api as strategies_api
+from strategies import queries as strategies_queries
 
 api_v1 = [
     path("time", views.TimeView.as_view()),
     *approvals_api.routes,
+    path("kill-switch/trigger", approvals_api.KillSwitchTriggerView.as_view(is_known=strategies_queries.is_known)),
     *execution_routes,
     *ledger_api.routes,
     *strategies_api.routes,

@@ -115,6 +115,11 @@ def magic_numbers(account_id: int) -> set[int]:
     return set(rows.values_list("magic", flat=True).distinct())
 
 
+def is_strategy(name: str) -> bool:
+    """Return whether a strategy of this name, in any case, has ever proposed."""
+    return Intent.objects.filter(strategy__iexact=name).exists()
+
+
 def magic_of(strategy: str) -> int:
     """Return the number by which the venue knows a strategy's orders: the same for the same name, on every machine."""
     return int.from_bytes(hashlib.sha256(strategy.encode()).digest()[:4], "big") % MAGIC_SPAN + MAGIC_FIRST

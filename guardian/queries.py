@@ -38,6 +38,11 @@ def symbol(account_id: int, name: str) -> Symbol:
     return Symbol.objects.get(account_id=account_id, symbol=name)
 
 
+def is_symbol(name: str) -> bool:
+    """Return whether an account trades a symbol of this name, in any case."""
+    return Symbol.objects.filter(symbol__iexact=name).exists()
+
+
 def active_symbols() -> QuerySet[Symbol]:
     """Return the symbols that are watched, by account and name."""
     return Symbol.objects.filter(is_active=True).select_related("account").order_by("account__code", "symbol")

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from django.db.models import Max
 
 from crs.kernel import work
+from execution import queries as execution_queries
+from guardian import queries as guardian_queries
 from strategies.models import Session, SymbolGroup, SymbolRun
 from strategies.rules import lifecycle
+from strategies.rules.signals import STRATEGY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
+
+    from approvals.rules.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +105,15 @@ def free_groups() -> list[int]:
     """Return the groups of open sessions that nobody holds and that are due, by the database clock."""
     rows = work.free(SymbolGroup).filter(is_done=False).order_by("id")
     return list(rows.values_list("id", flat=True))
+
+
+def is_known(scope: Scope) -> bool:
+    """Tell whether anything has the name of a scope now: a symbol of an account or a session, a strategy that is ours.
+
+    Nothing has a chain's name yet. Desks, venues, accounts and keys are refused before they are halted when unknown.
+    """
+    if scope.kind == "SYMBOL":
+        return guardian_queries.is_symbol(scope.id) or SymbolRun.objects.filter(symbol__iexact=scope.id).exists()
+    if scope.kind == "STRATEGY":
+        return scope.id.lower() == STRATEGY.lower() or execution_queries.is_strategy(scope.id)
+    return scope.kind != "CHAIN"

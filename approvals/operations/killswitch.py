@@ -113,15 +113,15 @@ def engage(
 
     Never waits for a vote, nor for anything but PostgreSQL. `positions` is KEEP or CLOSE, by default what the kind of
     scope asks for; engaging again may raise KEEP to CLOSE and never lowers it. `desk_id` narrows the actor to one desk
-    and its accounts. Raises `ReasonMissing`, `UnknownScope` for a desk, venue, account or key that does not exist, and
-    `NotPermitted` for a person without the role, or beyond the actor's desk.
+    and its accounts. Raises `ReasonMissing`, `NotPermitted` for a person without the role and for whatever is not on
+    the actor's desk, known or not, and `UnknownScope` for a desk, venue, account or key that does not exist.
     """
     said = _said(reason)
-    _refuse_unknown(scope)
     _refuse_unless_permitted(actor, Act.ENGAGE, scope=scope, reason=said, at=at, request_id=request_id)
     if desk_id is not None and not queries.is_inside(scope, desk_id):
         _deny(NotPermitted.code, actor, scope=scope, reason=said, at=at, request_id=request_id)
         raise NotPermitted("this key stops its own desk and that desk's accounts", pointer="/scope", scope=str(scope))
+    _refuse_unknown(scope)
     wanted = positions or POSITIONS_BY_KIND[scope.kind]
     with _short_transaction():
         row, epoch, is_new = rows.engage(

@@ -17,7 +17,7 @@ from approvals.rules.scope import GLOBAL, Scope, Subject
 from crs.kernel import clock
 from execution import queries as execution_queries
 from strategies import queries as strategies_queries
-from strategies.operations.desk import STRATEGY
+from strategies.rules.signals import STRATEGY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from approvals.rules.scope import Subject
 from execution import queries as execution_queries
 from guardian import queries as guardian_queries
 from strategies.operations import sessions
+from strategies.rules.signals import STRATEGY
 
 if TYPE_CHECKING:
     from approvals.models import Account
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from guardian.models import Symbol
     from strategies.models import Session
     from strategies.rules.configuration import Plan, SymbolPlan
-
-STRATEGY: Final = "ema-cross"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from execution.operations import gate, orders
 from execution.rules.facts import Wish
 from execution.rules.proposals import Proposal
-from strategies.operations.desk import STRATEGY
 from strategies.rules import signals
+from strategies.rules.signals import STRATEGY
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,7 +7,7 @@ ticks gives the same signals on every machine.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from crs.kernel.money import BPS
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+STRATEGY: Final = "ema-cross"  # its name on every order, and in the scope that halts it
 Wish = Literal["LONG", "FLAT"]
 SCALE = 1_000_000  # millionths of a point
 MICROSECONDS = 1_000_000

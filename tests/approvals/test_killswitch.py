@@ -524,6 +524,10 @@ def test_a_key_of_one_desk_stops_that_desk_and_its_accounts_alone(db: None) -> N
         (f"DESK:{mine.desk.code}", 201),
         (f"ACCOUNT:{other.code}", 403),
         (f"DESK:{other.desk.code}", 403),
+        ("ACCOUNT:NOPE", 403),  # the same answer: a key does not learn what other desks have
+        ("DESK:NOPE", 403),
+        ("VENUE:NOPE", 403),
+        ("KEY:NOPE", 403),
         ("SYMBOL:XAUUSD.s", 403),
         ("GLOBAL", 403),
     ):

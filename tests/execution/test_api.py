@@ -150,6 +150,45 @@ def test_a_key_of_another_desk_sees_and_moves_nothing_here(account: Account) -> 
     assert other.get(f"{INTENTS}/{Intent.objects.get().id}").status_code == 404
 
 
+def test_a_key_does_not_learn_what_other_desks_have(account: Account) -> None:
+    order, desk = order_row(account), make_desk()
+    other, bearer = make_client(desk=desk), make_client("bearer", scopes=("order:propose",), desk=desk)
+    for address, name, known in (("fills", "order", order.id), ("orders", "intent", order.intent_id)):
+        for number in (known, 10**9, 10**18):
+            answer = other.get(f"/api/v1/{address}", query=f"{name}={number}")
+            assert (answer.status_code, answer.json()["results"]) == (200, [])
+    answers = [bearer.post(INTENTS, {**wish(account), "account": code}) for code in (account.code, "NOWHERE")]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "SIGNATURE_REQUIRED")}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("key", 7),
+        ("key", " k"),
+        ("symbol", 7),
+        ("symbol", "BTCUSD.s "),
+        ("account", " PAPER-1"),
+        ("strategy", "pu\nlse"),
+        ("reduce_only", "true"),
+        ("reduce_only", 1),
+        ("epoch", "1"),
+        ("epoch", True),
+        ("epoch", 10**30),
+        ("position_id", "１２"),
+        ("position_id", "012"),
+        ("position_id", "0"),
+        ("position_id", "9" * 21),
+        ("position_id", 12),
+    ],
+)
+def test_a_field_is_read_as_it_came_or_not_at_all(account: Account, bot: KeyClient, field: str, value: Any) -> None:
+    answer = bot.post(INTENTS, {**wish(account, side="SELL", reduce_only=True), field: value})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"/{field}"
+    assert not Intent.objects.exists()
+
+
 def test_a_key_answers_for_a_person(account: Account, bot: KeyClient) -> None:
     bot.post(INTENTS, wish(account))
     assert Intent.objects.get().responsible == "alice"  # who made the key

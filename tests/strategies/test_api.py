@@ -32,6 +32,25 @@ def test_a_key_of_another_desk_sees_no_session() -> None:
     assert stranger.get(f"/api/v1/sessions/{session.pk}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("scope", "is_known"),
+    [
+        ("GLOBAL", True),
+        ("SYMBOL:BTCUSD.s", True),
+        ("SYMBOL:btcusd.S", True),
+        ("SYMBOL:BTCUSD", False),
+        ("STRATEGY:EMA-cross", True),
+        ("STRATEGY:ema_cross", False),
+        ("CHAIN:eth", False),
+    ],
+)
+def test_a_halt_says_whether_anything_has_its_name(scope: str, is_known: bool) -> None:
+    """A symbol may come later, so the halt stands; a misspelt one must not look as if something had stopped."""
+    stage.start(symbols=["BTCUSD.s"])
+    answer = make_client(scopes=["kill:engage"]).post("/api/v1/kill-switch/trigger", {"scope": scope, "reason": "x"})
+    assert (answer.status_code, answer.json()["is_known"]) == (201, is_known)
+
+
 def test_sessions_are_cut_by_state() -> None:
     stage.start()
     client = make_client()

@@ -18,7 +18,7 @@ from approvals.rules import scope as scopes
 from approvals.rules.halts import POSITIONS_BY_KIND
 from approvals.rules.roles import MATRIX, Act
 from approvals.rules.scope import GLOBAL, Scope
-from crs.kernel import clock
+from crs.kernel import clock, reading
 from crs.kernel.actor import Actor
 from crs.kernel.refusal import Refusal
 from crs.portal import halting, pages, permit, reach, site
@@ -44,27 +44,36 @@ NOTE_LENGTH_MAX = 400
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What was chosen on the stop page, as it came; the scope is readable, the rest may be missing."""
+    """What was chosen on the stop page, as it came; `fault` says what of it the page does not offer."""
 
     scope: Scope
     positions: Positions
     reason: str
     note: str
+    fault: str = ""
 
     @classmethod
     def read(cls, data: Mapping[str, str]) -> Form:
-        """Read the fields; an unreadable scope is GLOBAL, for a page must come in any case."""
+        """Read the fields. Of what is unreadable the page shows the usual: it must come in any case.
+
+        Whoever sends the form is told instead: GLOBAL in the place of a scope that nobody can read would stop more than
+        he asked for.
+        """
+        fault = ""
         try:
-            scope = scopes.parse(data.get("scope", "") or "GLOBAL")
+            scope = scopes.parse(data.get("scope", ""))
         except scopes.ScopeMalformed:
-            scope = GLOBAL
+            scope, fault = GLOBAL, _("Nothing was stopped: choose what to stop.")
         asked = data.get("positions", "")
+        if asked not in ("", "KEEP", "CLOSE"):
+            fault = fault or _("Nothing was stopped: choose whether positions are closed or kept.")
         usual = POSITIONS_BY_KIND[scope.kind]
         return cls(
             scope=scope,
             positions="CLOSE" if asked == "CLOSE" else "KEEP" if asked == "KEEP" else usual,
             reason=data.get("reason", "") if data.get("reason", "") in REASONS else "",
             note=data.get("note", "").strip()[:NOTE_LENGTH_MAX],
+            fault=fault,
         )
 
     @property
@@ -85,6 +94,8 @@ def stop(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return _stop_page(request, Form.read(request.GET))
     form = Form.read(request.POST)
+    if form.fault:
+        return _stop_page(request, form, wrong=form.fault, status=422)
     if not form.reason:
         return _stop_page(request, form, wrong=_("Choose a reason."), status=422)
     if not request.POST.get("sure"):
@@ -193,9 +204,11 @@ def ask_release(request: HttpRequest, epoch: int) -> HttpResponse:
 def confirm_release(request: HttpRequest, epoch: int) -> HttpResponse:
     """Release the scope that somebody else asked to release."""
     try:
-        killswitch.confirm_release(
-            release_id=int(request.POST.get("release", "0") or 0), actor=person(request), at=clock.now()
-        )
+        release = reading.whole(request.POST.get("release", ""))
+    except ValueError:
+        release = 0  # the form names its request; whatever else came is none
+    try:
+        killswitch.confirm_release(release_id=release, actor=person(request), at=clock.now())
     except Refusal as refusal:
         return _progress_page(request, epoch, wrong=refusal.detail, status=refusal.status)
     messages.success(request, _("Released. Trading may go on here."))

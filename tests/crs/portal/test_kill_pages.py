@@ -73,6 +73,43 @@ def test_an_unreadable_scope_still_shows_the_page(signed_in: Callable[..., Clien
     assert "<script>" not in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"scope": "MOON:1"}, "choose what to stop"),
+        ({"scope": "SYMBOL:"}, "choose what to stop"),
+        ({"scope": ""}, "choose what to stop"),
+        ({"scope": "SYMBOL:XAUUSD.s", "positions": "close"}, "choose whether positions are closed or kept"),
+    ],
+)
+def test_a_form_that_the_page_does_not_offer_stops_nothing_and_not_everything(
+    signed_in: Callable[..., Client], told: list[Any], changed: dict[str, str], says: str
+) -> None:
+    answer = signed_in("operator").post("/kill/", {**WHOLE, **changed})
+    body = answer.content.decode()
+    assert answer.status_code == 422
+    assert says in body
+    assert "first Friday" in body
+    preselected = changed["scope"] if "positions" in changed else "GLOBAL"
+    assert f'value="{preselected}" checked' in body
+    assert queries.halts().engaged == ()
+    assert told == []
+
+
+def test_a_form_with_a_nul_is_refused_as_a_page(signed_in: Callable[..., Client]) -> None:
+    answer = signed_in("operator").post("/kill/", {**WHOLE, "note": "a\0b"})
+    assert (answer.status_code, answer["Content-Type"].split(";")[0]) == (400, "text/html")
+    assert queries.halts().engaged == ()
+
+
+@pytest.mark.parametrize("release", ["", "x", "-1", "１", "9" * 30])
+def test_a_confirmation_of_no_request_is_refused(signed_in: Callable[..., Client], release: str) -> None:
+    page = signed_in("operator").post("/kill/", WHOLE)["Location"]
+    answer = signed_in("security", name="bob").post(f"{page}release/confirm/", {"release": release})
+    assert answer.status_code == 409
+    assert queries.halts().engaged != ()
+
+
 def test_a_scope_that_does_not_exist_is_refused_on_the_page(signed_in: Callable[..., Client]) -> None:
     answer = signed_in("operator").post("/kill/", {**WHOLE, "scope": "ACCOUNT:NOBODY"})
     assert answer.status_code == 422
