@@ -100,13 +100,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "crs.api.middleware.RequestId",
-    "crs.api.middleware.NoNul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "crs.portal.middleware.AdminCSP",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "crs.api.middleware.NoNul",  # its page has policy and language, and nobody has looked at the address yet
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
