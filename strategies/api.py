@@ -32,6 +32,11 @@ class Cash(serializers.Field[int, Any, "dict[str, str]", Any]):
         return {"asset": value[0], "amount": reports.cash(value[1])}
 
 
+@extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+class Report(serializers.JSONField):
+    """What `manage.py session --json` prints; null until the session has ended."""
+
+
 class SymbolRunAnswer(serializers.ModelSerializer[SymbolRun]):
     """How one symbol did; `pnl` is realised and net of all costs."""
 
@@ -51,7 +56,7 @@ class SessionAnswer(serializers.ModelSerializer[Session]):
     nav = Cash(source="nav_units", allow_null=True)
     max_drawdown = Cash(source="max_drawdown_units")
     symbols = SymbolRunAnswer(source="runs", many=True)
-    report = serializers.JSONField(allow_null=True)
+    report = Report()
 
     class Meta:
         model = Session

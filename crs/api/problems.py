@@ -174,7 +174,7 @@ def _of_refusal(refusal: Refusal) -> dict[str, Any]:
 def _of_framework(error: exceptions.APIException) -> dict[str, Any]:
     code, title = CODES.get(type(error), (BadRequest.code, BadRequest.title))
     errors = [
-        {"pointer": pointer, "code": _field_code(error, str(detail.code), code), "detail": str(detail)}
+        {"pointer": pointer, "code": field_code(error, str(detail.code), code), "detail": str(detail)}
         for pointer, detail in flat(error.detail)
     ]
     # What is wrong with the fields is 422, like every other refusal of content; 400 is for what cannot be read.
@@ -182,7 +182,7 @@ def _of_framework(error: exceptions.APIException) -> dict[str, Any]:
     return _problem(number, code, title, errors[0]["detail"] if errors else title, errors)
 
 
-def _field_code(error: exceptions.APIException, said: str, code: str) -> str:
+def field_code(error: exceptions.APIException, said: str, code: str) -> str:
     """Return the catalogued code of one error: of a field by `FIELD_CODES`; ours, in capitals, stand as they are."""
     if not isinstance(error, exceptions.ValidationError):
         return code

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from crs.api.problems import CODES
+from django.urls import get_resolver
+from rest_framework.serializers import Serializer, ValidationError
+
+from crs.api.problems import CODES, FIELD_CODES, field_code
+from crs.kernel.filters import Filters
 from crs.kernel.refusal import Refusal
-from tests.tidy.source import python
+from tests.tidy.source import PACKAGES, python
 from tests.tidy.test_docs import rows
 
 if TYPE_CHECKING:
@@ -45,6 +49,28 @@ def test_every_code_is_in_the_catalogue_with_its_status() -> None:
 def test_the_codes_of_the_framework_are_in_the_catalogue_too() -> None:
     listed = {row[0].strip("`") for row in rows("ERRORS.md")}
     assert {code for code, _ in CODES.values()} - listed == set()
+
+
+def test_every_code_that_a_field_or_a_parameter_can_say_is_in_the_catalogue() -> None:
+    """`errors[].code` is what a client branches on, field by field."""
+    get_resolver().url_patterns  # noqa: B018 — imports every view with its bodies and filters
+    forms = [field for made in below(Filters) for field in made.base_filters.values()]
+    asked = [field for made in below(Serializer) for field in made().fields.values()] + [form.field for form in forms]
+    said = {
+        code for field in asked for code in (*field.error_messages, *(getattr(v, "code", "") for v in field.validators))
+    }
+    assert {"required", "invalid_choice", "max_length", "null_characters_not_allowed", "not_a_list"} <= said
+    ours_too = {"INEXACT_AMOUNT"} | set(FIELD_CODES.values())
+    listed = {row[0].strip("`") for row in rows("ERRORS.md")}
+    assert {field_code(ValidationError("x"), code, "INVALID") for code in said} | ours_too <= listed
+
+
+def below(parent: type) -> Iterator[type[Any]]:
+    """Return every class of ours below `parent`."""
+    for child in parent.__subclasses__():
+        yield from below(child)
+        if child.__module__.split(".")[0] in PACKAGES and child is not parent:
+            yield child
 
 
 def test_one_code_has_one_status() -> None:
