@@ -30,24 +30,24 @@ urlpatterns = [path("denied/", denied), path("broken/", broken), *crs_urls.urlpa
 handler400, handler500 = crs_urls.handler400, crs_urls.handler500
 
 
-def refused(address: str, *, method: str = "get", **headers: str) -> HttpResponseBase:
+def refused(address: str, *, method: str = "GET", **headers: str) -> HttpResponseBase:
     browser = Client(raise_request_exception=False, enforce_csrf_checks=True)
-    return getattr(browser, method)(address, headers=headers)
+    return browser.generic(method, address, headers=headers)
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 @pytest.mark.parametrize(
     ("address", "method", "status", "heading"),
     [
-        ("/nothing/", "get", 404, "Nothing is here"),
-        ("/nothing/", "post", 404, "Nothing is here"),
-        ("/denied/", "get", 403, "Not permitted"),
-        ("/kill/", "post", 403, "This form is out of date"),
-        ("/kill/?scope=%00", "get", 400, "This cannot be read"),
-        ("/kill/%00", "get", 400, "This cannot be read"),
-        ("/static/%00.css", "get", 400, "This cannot be read"),
-        ("/static/nothing.css", "get", 404, "Nothing is here"),
-        ("/broken/", "get", 500, "Something here is broken"),
+        ("/nothing/", "GET", 404, "Nothing is here"),
+        ("/nothing/", "POST", 404, "Nothing is here"),
+        ("/denied/", "GET", 403, "Not permitted"),
+        ("/kill/", "POST", 403, "This form is out of date"),
+        ("/kill/?scope=%00", "GET", 400, "This cannot be read"),
+        ("/kill/%00", "GET", 400, "This cannot be read"),
+        ("/static/%00.css", "GET", 400, "This cannot be read"),
+        ("/static/nothing.css", "GET", 404, "Nothing is here"),
+        ("/broken/", "GET", 500, "Something here is broken"),
     ],
 )
 def test_a_person_gets_a_page_that_says_what_is_safe(
@@ -72,4 +72,4 @@ def test_a_foreign_host_gets_a_page_too() -> None:
 
 
 def test_a_program_gets_no_page() -> None:
-    assert refused("/api/nothing", method="post")["Content-Type"] == "application/problem+json"
+    assert refused("/api/nothing", method="POST")["Content-Type"] == "application/problem+json"
