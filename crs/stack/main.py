@@ -10,8 +10,10 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
-from crs.stack import addresses, doctor, processes
+from crs.stack import addresses, doctor, processes, sound
+from crs.stack.addresses import SettingWrong
 from crs.stack.folder import Folder, Held, Unusable
 from crs.stack.site import LOOPBACK, Site
 from crs.stack.supervisor import Failed, Supervisor
@@ -24,25 +26,39 @@ FINDING, USAGE = 1, 2
 def run(arguments: list[str]) -> int:
     """Run one of `COMMANDS`; returns its exit code: 0 fine, 1 a finding, 2 bad usage or configuration."""
     addresses.read_dotenv()
-    options = _parser().parse_args(arguments)
-    if options.state:
-        os.environ["CRS_STATE_DIR"] = str(Path(options.state).absolute())
-    answer: dict[str, object] = {}
+    command, answer = arguments[0], dict[str, object]()
     try:
+        options = _parser().parse_args(arguments)
+        if options.state is not None:
+            os.environ["CRS_STATE_DIR"] = str(Path(options.state).absolute()) if options.state else ""
         code = {"up": _up, "down": _down, "doctor": doctor.run}[options.command](options, answer)
-    except (Unusable, Held) as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
-        answer, code = {"ok": False, "error": str(error)}, USAGE
-    except Failed as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
-        answer, code = {"ok": False, "error": str(error).splitlines()[0]}, FINDING
-    if options.json and answer:
+    except (UsageWrong, Unusable, SettingWrong, Held, Failed) as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        answer, code = refused(error), FINDING if isinstance(error, Failed) else USAGE
+    if "--json" in arguments and answer:
         print(json.dumps(answer))
     return code
 
 
+def refused(error: Exception) -> dict[str, object]:
+    """Return what a machine is told of an error of the stack: `ok`, `code` and `detail`."""
+    codes = {UsageWrong: "USAGE", Held: "STACK_HELD", Failed: "STACK_FAILED"}
+    return {"ok": False, "code": codes.get(type(error), "CONFIGURATION_WRONG"), "detail": str(error).splitlines()[0]}
+
+
+class UsageWrong(Exception):
+    """An option that does not exist, is missing, or has no such value."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong, instead of printing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageWrong(f"{message} ({self.prog} --help says more)")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="manage.py", description="The stack: everything that CRS runs on.")
+    parser = Parser(prog="manage.py", description="The stack: everything that CRS runs on.")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start everything and stay in the foreground; Ctrl-C stops all of it")
     up.add_argument("--host", default="127.0.0.1", help="where web listens; a demo listens on loopback only")
@@ -71,6 +87,7 @@ def _up(options: argparse.Namespace, _answer: dict[str, object]) -> int:
     if site.environment_name == "demo" and site.host not in LOOPBACK:
         raise Unusable(f"--host {site.host}: a demo listens on loopback only (its users' passwords lie on this disk)")
     site.take_given(os.environ)
+    sound.refuse_wrong_settings(site)
     return Supervisor(site).run()
 
 

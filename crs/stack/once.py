@@ -8,6 +8,7 @@ project; it runs with this Python, in the caller's folder.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,9 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from crs.stack import addresses, clean
-from crs.stack.addresses import ROOT
+from crs.stack import addresses, clean, sound
+from crs.stack.addresses import ROOT, SettingWrong
 from crs.stack.folder import Folder, Held, Unusable
+from crs.stack.main import refused
 from crs.stack.screen import Screen
 from crs.stack.site import Site
 from crs.stack.supervisor import Failed, Supervisor
@@ -31,30 +33,44 @@ def main(arguments: list[str]) -> int:
     if not command:
         print(__doc__)
         return 2
-    path = Path(tempfile.mkdtemp(prefix="crs-fresh-")) if is_fresh else addresses.state_dir()
+    try:
+        path = Path(tempfile.mkdtemp(prefix="crs-fresh-")) if is_fresh else addresses.state_dir()
+    except SettingWrong as error:
+        return _refuse(error, command)
     site = Site(Folder(path), has_demo=False)
     try:
         # A measurement is about the embedded servers: whatever is given stays untouched.
         site.take_given({} if is_fresh else os.environ)
+        sound.refuse_wrong_settings(site)
         # Standard output belongs to the command: its last line may be read by a machine.
         return Supervisor(site, Screen(sys.stderr)).run(meanwhile=lambda: start(site, command))
     except Held:
         return start(site, command).wait()
-    except (Unusable, Failed) as error:
-        print(error, file=sys.stderr)
-        return 2 if isinstance(error, Unusable) else 1
+    except (Unusable, SettingWrong, Failed) as error:
+        return _refuse(error, command)
     finally:
         if is_fresh:
             shutil.rmtree(path, ignore_errors=True)
             shutil.rmtree(clean.sheltered(path), ignore_errors=True)
 
 
+def _refuse(error: Exception, command: list[str]) -> int:
+    """Say why there is no stack for the command, as the command itself would; returns its exit code."""
+    print(error, file=sys.stderr)
+    if "--json" in command:
+        print(json.dumps(refused(error)))
+    return 1 if isinstance(error, Failed) else 2
+
+
 def is_needed() -> bool:
     """Tell whether there is nothing to run on: neither given addresses nor a supervisor that holds the state folder."""
     addresses.read_dotenv()
-    if os.environ.get("DATABASE_URL"):
-        return False
-    folder = Folder(addresses.state_dir())
+    try:
+        if addresses.given("DATABASE_URL"):
+            return False
+        folder = Folder(addresses.state_dir())
+    except SettingWrong:
+        return True  # `main` says so
     if not folder.path.exists():
         return True
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from crs.stack.addresses import ROOT
+from crs.stack.addresses import ROOT, given
 from crs.stack.folder import Unusable
 from crs.stack.site import Command
 
@@ -55,7 +54,8 @@ def gateway(site: Site) -> Command:
         "gateway",
         "guardian.gateway",
         *("--command", site.addresses["GATEWAY_COMMAND_URL"], "--ticks", site.addresses["GATEWAY_TICKS_URL"]),
-        *("--key-file", str(site.gateway_key()), "--journal", str(journal), "--data", str(ROOT / "data")),
+        *("--key-file", given("GATEWAY_KEY_FILE") or str(site.gateway_key())),
+        *("--journal", str(journal), "--data", str(ROOT / "data")),
     )
 
 
@@ -73,7 +73,7 @@ def web(site: Site) -> Command:
 
 
 def worker(site: Site) -> Command:
-    children = int(os.environ.get("CRS_SESSIONS_MAX", "3")) + SPARE_CHILDREN
+    children = int(given("CRS_SESSIONS_MAX") or "3") + SPARE_CHILDREN
     return _module(
         site,
         "worker",
