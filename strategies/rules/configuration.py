@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -88,12 +89,21 @@ def _number(loader: yaml.SafeLoader, node: yaml.Node) -> Decimal:
     return Decimal(_text(loader, node).replace("_", "").lower().replace(".nan", "nan").replace(".inf", "inf"))
 
 
+def _whole_number(loader: yaml.SafeLoader, node: yaml.Node) -> int:
+    """Plain digits: YAML would read 010 as eight and 1:30 as ninety."""
+    text = _text(loader, node).replace("_", "")
+    if not re.fullmatch("[-+]?(0|[1-9][0-9]{0,77})", text):
+        raise ValueError(f"{text[:60]} is no whole number in plain digits")
+    return int(text)
+
+
 class _Loader(yaml.SafeLoader):
     """YAML without floats and clocks of its own, and without a key that silently wins over its twin."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
         **yaml.SafeLoader.yaml_constructors,
         "tag:yaml.org,2002:float": _number,
+        "tag:yaml.org,2002:int": _whole_number,
         "tag:yaml.org,2002:timestamp": _text,
     }
 
@@ -111,6 +121,8 @@ def read(text: str) -> dict[str, Any]:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 — a SafeLoader that knows no floats
     except yaml.YAMLError as error:
         raise ConfigurationWrong([Fault("", " ".join(str(error).split()))]) from error
+    except RecursionError as error:
+        raise ConfigurationWrong([Fault("", "is nested too deeply")]) from error
     except (ValueError, ArithmeticError) as error:
         raise ConfigurationWrong([Fault("", f"unreadable number: {error}")]) from error
     if content is None:
@@ -139,8 +151,20 @@ def _faults(layer: Mapping[str, Any]) -> Iterator[Fault]:
     for section, content in layer.items():
         if section not in SECTIONS:
             yield Fault(str(section), "unknown section")
-        else:
-            yield from SECTIONS[section].faults(content, str(section))
+            continue
+        faults = list(SECTIONS[section].faults(content, section))
+        yield from faults
+        if not faults and not _is_storable(content):
+            yield Fault(section, "holds a character that no database stores, such as NUL")
+
+
+def _is_storable(content: Any) -> bool:  # Any: whatever YAML holds
+    """Tell whether PostgreSQL can keep every text in it: no NUL, no half of a surrogate pair."""
+    if isinstance(content, dict):
+        return all(_is_storable(part) for pair in content.items() for part in pair)
+    if isinstance(content, list):
+        return all(map(_is_storable, content))
+    return not isinstance(content, str) or not re.search("[\0\ud800-\udfff]", content)
 
 
 def _merged(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple
+
+from crs.kernel.money import DECIMAL_TEXT
 
 SYMBOL = re.compile(r"[A-Z]{6}(\.[ms])?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -110,11 +112,11 @@ def positive(decimals: int, high: str) -> Check:
         wrong = f"must be a number above 0 and at most {high} with up to {decimals} decimals, not {_shown(value)}"
         if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
             return wrong
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
+        # The text that amounts have everywhere: plain digits, no exponent, no blanks, no digits of other scripts.
+        if not DECIMAL_TEXT.fullmatch(str(value)):
             return wrong
-        if not number.is_finite() or not 0 < number <= Decimal(high):
+        number = Decimal(str(value))
+        if not 0 < number <= Decimal(high):
             return wrong
         return "" if number.as_tuple().exponent >= -decimals else wrong  # type: ignore[operator]  # finite: a number
 
@@ -131,16 +133,24 @@ def symbols(value: Any) -> str:
     """A list of symbols."""
     if not isinstance(value, list) or not value:
         return "must be a list of symbols"
-    return next(filter(None, map(symbol, value)), "")
+    if wrong := next(filter(None, map(symbol, value)), ""):
+        return wrong
+    return next((f"{name} stands twice" for name in value if value.count(name) > 1), "")
 
 
 def time(value: Any) -> str:
     """A moment such as 2017-12-04T00:00:00Z."""
     try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        datetime.fromisoformat(value if value.isascii() else "")
+    except (AttributeError, TypeError, ValueError):
         return f"must be a time such as 2017-12-04T00:00:00Z, not {_shown(value)}"
     return ""
+
+
+def folder(value: Any) -> str:
+    """The name of a folder, at most 1000 characters; empty in a file: the recorded bars."""
+    is_name = isinstance(value, str) and len(value) <= 1_000
+    return "" if is_name else f"must be the name of a folder, not {_shown(value)}"
 
 
 def host(value: Any) -> str:
@@ -252,7 +262,7 @@ SECTIONS: dict[str, Section] = {
             "deposit": positive(2, "1000000000"),
             "speed": whole(1, 36_000),
             "start": time,
-            "data": lambda value: "" if isinstance(value, str) else f"must be a folder, not {_shown(value)}",
+            "data": folder,
             "seed": whole(0, 2**31 - 1),
             "ticks_per_second": whole(1, 1_000),
         }

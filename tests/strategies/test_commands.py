@@ -79,12 +79,46 @@ def test_ctrl_c_ends_a_session_cleanly(gateway: PaperGateway, at_once: None) -> 
         (["--start", "soon"], "CONFIGURATION_WRONG"),
         (["--symbols", "USDJPY.s"], "UNKNOWN_SYMBOL"),
         (["--config", "there-is-no-such-file.yaml"], "CONFIGURATION_WRONG"),
+        (["--duration", "٣٠"], "CONFIGURATION_WRONG"),
+        (["--speed", "٣"], "CONFIGURATION_WRONG"),
+        (["--seed", "٣"], "CONFIGURATION_WRONG"),
+        (["--max-loss", "٣٠"], "CONFIGURATION_WRONG"),
+        (["--max-loss", "1_0"], "CONFIGURATION_WRONG"),
+        (["--start", "２０１７-12-20T00:00:00Z"], "CONFIGURATION_WRONG"),
+        (["--seed", "9" * 5_000], "CONFIGURATION_WRONG"),
+        (["--data", "a" * 5_000], "CONFIGURATION_WRONG"),
+        (["--symbols", "BTCUSD.s,BTCUSD.s"], "CONFIGURATION_WRONG"),
     ],
 )
 def test_bad_usage_is_one_line_with_its_code_and_starts_nothing(arguments: list[str], code: str) -> None:
     with pytest.raises(CommandError, match=f"^{code}: ") as refused:
         call_command("session", *arguments)
     assert refused.value.returncode == 2
+    assert not Session.objects.exists()
+
+
+OPTIONS = ("--symbols", "--duration", "--max-loss", "--speed", "--data", "--start", "--seed", "--config")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_option_never_means_its_default(option: str, empty: str) -> None:
+    with pytest.raises(CommandError, match=f"^CONFIGURATION_WRONG: {option}: is empty"):
+        call_command("session", option, empty)
+    assert not Session.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_empty_variable_never_means_its_default(option: str, settings: Any) -> None:
+    name = option.removeprefix("--").replace("-", "_")
+    if name == "config":
+        settings.SESSION_CONFIG = ""
+    else:
+        settings.SESSION_OPTIONS = {**settings.SESSION_OPTIONS, name: ""}
+    with pytest.raises(CommandError, match=f"^CONFIGURATION_WRONG: CRS_SESSION_{name.upper()}: is empty"):
+        call_command("session", "--symbols", "BTCUSD.s")
     assert not Session.objects.exists()
 
 

@@ -50,6 +50,13 @@ FAULTS = {
     "session: {speed: 1, speed: 2}": "file: speed stands twice",
     "session: [": "file: while parsing a flow node",
     "- a list": "file: a configuration is a mapping of sections",
+    "[" * 3_000: "file: is nested too deeply",
+    "session: {symbols: [BTCUSD.s, BTCUSD.s]}": "session.symbols: BTCUSD.s stands twice",
+    "session: {duration_seconds: 010}": "file: unreadable number: 010 is no whole number in plain digits",
+    "session: {duration_seconds: 1:30}": "file: unreadable number: 1:30 is no whole number in plain digits",
+    'session: {max_loss: "٣٠"}': "session.max_loss: must be a number above 0",
+    "session: {max_loss: 1.0e+3}": "session.max_loss: must be a number above 0",
+    'session: {data: "a\\0b"}': "session: holds a character that no database stores, such as NUL",
 }
 
 

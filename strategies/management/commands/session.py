@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import os.path
+import re
 import signal
 import sys
 import time
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.2
 OPEN_S_MAX = 60  # from the row to RUNNING: a worker that comes back needs a few seconds
+WHOLE = re.compile("[0-9]{1,18}")  # plain digits; other scripts' ones look alike and are refused
 SILENT_S_MAX = 60  # how long the database may be away before the command gives up looking
 
 
@@ -133,6 +136,9 @@ class Follower:
 
 def _layers(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the layers of the configuration: command line, environment, file, default."""
+    typed = {f"--{name.replace('_', '-')}": options[name] for name in (*settings.SESSION_OPTIONS, "config")}
+    set_before = {f"CRS_SESSION_{name.upper()}": text for name, text in settings.SESSION_OPTIONS.items()}
+    _refuse_empty({**typed, **set_before, "CRS_SESSION_CONFIG": settings.SESSION_CONFIG})
     path = options["config"] or settings.SESSION_CONFIG
     return [
         _layer({name: options[name] for name in settings.SESSION_OPTIONS}),
@@ -142,17 +148,24 @@ def _layers(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _refuse_empty(given: Mapping[str, str | None]) -> None:
+    """Raise `ConfigurationWrong`: an empty shell variable must not silently put the default in place of a limit."""
+    empty = [name for name, text in given.items() if text is not None and not text.strip()]
+    if empty:
+        raise ConfigurationWrong([Fault(name, "is empty: give it a value, or leave it out") for name in empty])
+
+
 def _layer(given: Mapping[str, str | None]) -> dict[str, Any]:
     """Return options given as text as a layer; a text that is no number is left for the schema to refuse."""
     names = {"duration": "duration_seconds", "max_loss": "max_loss"}
     wholes = {"duration", "speed", "seed"}
     layer: dict[str, Any] = {}
     for name, text in given.items():
-        if text:
-            value: Any = int(text) if name in wholes and text.isdecimal() else text
+        if text is not None:
+            value: Any = int(text) if name in wholes and WHOLE.fullmatch(text) else text
             if name == "symbols":
                 value = text.split(",")
-            if name == "data" and Path(text).is_dir():
+            if name == "data" and os.path.isdir(text):  # noqa: PTH112 — Path raises for a name that is too long
                 value = str(Path(text).absolute())  # the gateway stands elsewhere
             layer[names.get(name, name)] = value
     return {"session": layer} if layer else {}
