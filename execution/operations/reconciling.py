@@ -58,6 +58,10 @@ def reconcile_venue(venue: str | None, *, actor: Actor, at: datetime) -> list[Co
     left out. Raises `UnknownVenue`, and `GatewayUnreachable` when there is no gateway.
     """
     accounts = queries.served_accounts()
+    gateway = queries.gateway_id()
+    if accounts.exists() and not accounts.filter(venue__code__iexact=gateway).exists():
+        served = ", ".join(accounts.order_by("venue__code").values_list("venue__code", flat=True).distinct())
+        raise UnknownVenue(f"GATEWAY_ID is {gateway}, and no account is at a venue of that name (there is {served})")
     if venue is not None:
         if not approvals_queries.venues().filter(code__iexact=venue).exists():
             raise UnknownVenue(f"there is no venue {venue[:48]}")

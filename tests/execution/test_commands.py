@@ -124,6 +124,19 @@ def test_reconcile_of_a_venue_that_nobody_knows_is_no_agreement(own_desk: VenueD
     assert (code, said["ok"], said["code"]) == (2, False, "UNKNOWN_VENUE"), out
 
 
+def test_reconcile_addressed_to_another_gateway_is_no_agreement(
+    own_desk: VenueDesk, own_gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_ID", "OTHER")
+    code, said, out = manage(own_gateway, "reconcile")
+    assert (code, said["ok"], said["code"]) == (2, False, "UNKNOWN_VENUE"), out
+
+
+def test_reconcile_says_when_there_was_nothing_to_compare(own_gateway: PaperGateway) -> None:
+    _, _, out = manage(own_gateway, "reconcile")
+    assert "nothing was compared" in out
+
+
 @pytest.mark.parametrize("command", [("kill", "engage", "--scope", "GLOBAL", "--reason", "drill"), ("reconcile",)])
 def test_a_command_without_its_database_says_so_in_one_line(
     own_gateway: PaperGateway, command: tuple[str, ...]

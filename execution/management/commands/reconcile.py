@@ -40,8 +40,9 @@ class Command(JsonCommand):
             + (row.error or ", ".join(f"{name.replace('_', ' ')} {getattr(row, name)}" for name in COUNTS))
             for row in compared
         ]
+        lines.append(f"{len(compared)} accounts compared" if compared else "nothing was compared: no account is served")
         return Outcome(
             {**totals, "accounts": accounts},
-            [*lines, f"{len(compared)} accounts compared"],
+            lines,
             ok=all(row.is_ok for row in compared),
         )
