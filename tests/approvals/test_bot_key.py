@@ -59,6 +59,9 @@ def test_a_revoked_key_is_listed_as_such() -> None:
         (["create", "--name", "bot", "--scopes", "kill:engage", "--kind", "bearer"], "KEY_MALFORMED"),
         (["create", "--name", "bot", "--scopes", "ledger:read", "--desk", "NONE"], "UNKNOWN_DESK"),
         (["create", "--name", "bot", "--scopes", "ledger:read", "--days", "0"], "KEY_MALFORMED"),
+        (["create", "--name", "bot", "--scopes", "ledger:read", "--days", "-1"], "KEY_MALFORMED"),
+        (["create", "--name", "bot", "--scopes", "ledger:read", "--days", "99999999999"], "KEY_MALFORMED"),
+        (["create", "--name", "bot", "--scopes", "ledger:read", "--days", "٣"], "KEY_MALFORMED"),
         (["revoke", "k0000000000000000"], "KEY_UNKNOWN"),
     ],
 )

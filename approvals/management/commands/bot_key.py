@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from django.conf import settings
 
 from approvals import queries
 from approvals.operations import keys
-from approvals.rules.keys import KINDS, LABELS, SCOPES
+from approvals.rules.keys import KINDS, LABELS, SCOPES, KeyMalformed
 from crs.kernel import clock
 from crs.kernel.actor import machine
 from crs.kernel.commands import JsonCommand, Outcome, add_json
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from approvals.models import ApiKey
 
 ACTOR = machine("bot_key")
+DAYS_MAX = 36_500
 
 
 class Command(JsonCommand):
@@ -33,7 +35,7 @@ class Command(JsonCommand):
         create.add_argument("--kind", choices=KINDS, default="ed25519", help="how it proves itself")
         create.add_argument("--desk", default="", help="narrow it to one desk")
         create.add_argument("--addresses", default="", help="networks it may come from, comma-separated")
-        create.add_argument("--days", type=int, help="days until it expires; without, it lives until it is revoked")
+        create.add_argument("--days", help="days until it expires; without, it lives until it is revoked")
         listing = actions.add_parser("list", help="show every key, never a secret")
         revoke = actions.add_parser("revoke", help="end a key for good")
         revoke.add_argument("key_id")
@@ -52,7 +54,7 @@ class Command(JsonCommand):
             scopes=_words(options["scopes"]),
             desk=queries.desk(options["desk"]) if options["desk"] else None,
             addresses=_words(options["addresses"]),
-            expires_at=at + timedelta(days=options["days"]) if options["days"] is not None else None,
+            expires_at=at + _days(options["days"]) if options["days"] is not None else None,
             label=LABELS[settings.CRS_ENV],
             actor=ACTOR,
             at=at,
@@ -78,6 +80,13 @@ class Command(JsonCommand):
         keys.revoke(key_id=options["key_id"], reason=options["reason"], actor=ACTOR, at=clock.now())
         facts = {"key_id": options["key_id"], "revoked": True}
         return Outcome(facts, [] if options["json"] else [f"{options['key_id']} is revoked"])
+
+
+def _days(text: str) -> timedelta:
+    """Return how long a key lives, at most a century. Raises `KeyMalformed`."""
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= DAYS_MAX:
+        raise KeyMalformed(f"--days {text[:40]!r} is no whole number from 1 to {DAYS_MAX}")
+    return timedelta(days=int(text))
 
 
 def _words(text: str) -> list[str]:
