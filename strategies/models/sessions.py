@@ -52,6 +52,8 @@ class Session(models.Model):
     venue_started_at = models.DateTimeField(null=True)
     venue_ended_at = models.DateTimeField(null=True)
     halt_reason = models.CharField(max_length=32, blank=True)
+    # What the halt was decided on (`rules.trips.Trip`); NULL: not halted, or no mark yet.
+    halt = models.JSONField(null=True)
     error = models.TextField(blank=True)
 
     # Kept while it runs, for pages; the report is made from the book and the venue.

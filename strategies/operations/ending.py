@@ -20,6 +20,7 @@ from guardian.operations import symbols
 from ledger import queries as ledger_queries
 from ledger.operations import nav, reconciliation
 from ledger.rules.matching import Statement
+from ledger.rules.valuation import MarkMissing
 from strategies import telemetry
 from strategies.models import Session, SymbolRun
 from strategies.operations import saving, sessions
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from ledger.models import NavMark
     from ledger.operations.reconciliation import Outcome
     from strategies.operations.desk import TradingDesk
+    from strategies.operations.marking import Marked
     from strategies.rules.reports import Report
     from strategies.rules.state import GroupState
+    from strategies.rules.trips import Trip
 
 logger = logging.getLogger(__name__)
 
@@ -45,16 +48,24 @@ MARGIN: Final = timedelta(days=1)  # of the venue clock, around a session: the w
 
 
 @transaction.atomic
-def begin(desk: TradingDesk, reason: str, *, at: datetime) -> None:
+def begin(
+    desk: TradingDesk, reason: str, *, at: datetime, trip: Trip | None = None, marked: Marked | None = None
+) -> None:
     """Start closing a session; `reason` is "" for a plain end, otherwise why it is halted. Only the first call counts.
 
     A session that passes its loss limit sets FORCE_CLOSE on its own account: nothing else opens risk there, and
     execution closes too what this slice may leave behind. No other session is touched.
+
+    What a halt was decided on is kept with it: `trip`, every input of its PnL, in the evidence and for the report, and
+    `marked` as a NAV mark of the book. Both are None while there was no valuation.
     """
     session = desk.session
-    if not Session.objects.filter(pk=session.pk, state="RUNNING").update(state="CLOSING", halt_reason=reason):
+    halt = trip.as_json() if trip and reason else None
+    closing = Session.objects.filter(pk=session.pk, state="RUNNING")
+    if not closing.update(state="CLOSING", halt_reason=reason, halt=halt):
         return
-    session.state, session.halt_reason = "CLOSING", reason
+    session.state, session.halt_reason, session.halt = "CLOSING", reason, halt
+    nav_mark = _strike(desk, marked, at=at) if halt and marked else None
     if reason == lifecycle.SESSION_LOSS:
         modes.set_mode(
             scope=Scope("ACCOUNT", desk.account.code),
@@ -71,11 +82,22 @@ def begin(desk: TradingDesk, reason: str, *, at: datetime) -> None:
         at=at,
         desk_id=session.desk_id,
         reason=reason,
+        after={"state": "CLOSING"},
+        facts=halt and {**halt, "nav_mark": nav_mark},
     )
     if reason:
         tag = Tag.CIRCUIT_BREAKER if reason == lifecycle.SESSION_LOSS else Tag.KILL_SWITCH
         telemetry.say(tag, f"session {session.pk} {reason}", level=logging.ERROR)
         telemetry.say(Tag.HALT, f"session {session.pk}", level=logging.ERROR)
+
+
+def _strike(desk: TradingDesk, marked: Marked, *, at: datetime) -> int | None:
+    """Keep the valuation as a NAV mark, return its number; None when a position without a mark came since."""
+    try:
+        return saving.strike(desk, marked, at=at).pk
+    except MarkMissing as missing:
+        logger.warning("session %d is halted without a NAV mark: %s", desk.session.pk, missing)
+        return None
 
 
 def end(lease: Lease, desk: TradingDesk, state: GroupState, *, wire: BlockingWire, at: datetime) -> None:
@@ -179,6 +201,7 @@ def _report(
             speed=session.speed,
             seed=session.seed,
             account=desk.account.code,
+            halt=session.halt,
         ),
         symbols=[
             reports.SymbolFigures(

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from ledger import queries as ledger_queries
 from ledger.rules import valuation
 from ledger.rules.valuation import Mark, MarkMissing
+from strategies.rules.trips import MarkTaken, PositionTaken, Trip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from crs.kernel.money import Asset
+    from execution.rules.facts import Loss
     from guardian.rules.ticks import Tick
     from ledger.rules.venue_recipes import Position
 
@@ -56,6 +58,36 @@ class Books:
             swap_accrued=self.swap_accrued,
             equity=self.cash + unrealised + self.swap_accrued,
             flows=self.flows,
+        )
+
+    def trip(self, loss: Loss, *, ticks: Mapping[str, Tick], at: datetime) -> Trip:
+        """Return what a loss was computed from, at the very marks that `value` has used; there is a value."""
+        values = valuation.values(self.positions, marks=self.marks, assets=self.assets, currency=self.currency)
+        unrealised = {value.position_id: value.unrealised for value in values}
+        return Trip(
+            at=at,
+            venue_at=max(mark.at for mark in self.marks.values()),
+            limit=loss.limit,
+            opening_equity=loss.opening_equity,
+            flows=loss.flows,
+            cash=self.cash,
+            swap_accrued=self.swap_accrued,
+            marks=[
+                MarkTaken(name, ticks[name].seq, mark.bid, mark.ask, mark.at)
+                for name, mark in sorted(self.marks.items())
+            ],
+            positions=[
+                PositionTaken(
+                    position.position_id,
+                    position.symbol,
+                    position.side,
+                    position.volume,
+                    self.assets[position.base_asset].decimals,
+                    position.cost,
+                    unrealised[position.position_id],
+                )
+                for position in self.positions
+            ],
         )
 
     def take(self, tick: Tick) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from crs.kernel.work import Lease
+    from ledger.models import NavMark
     from strategies.operations.desk import TradingDesk
     from strategies.operations.marking import Marked
     from strategies.rules.state import GroupState
@@ -45,9 +46,9 @@ def show(desk: TradingDesk, state: GroupState, marked: Marked | None) -> None:
         )
 
 
-def strike(desk: TradingDesk, marked: Marked, *, at: datetime) -> None:
+def strike(desk: TradingDesk, marked: Marked, *, at: datetime) -> NavMark:
     """Make a valuation a NAV mark of the book."""
-    nav.strike(
+    return nav.strike(
         account_id=desk.account.pk,
         marks=marked.marks,
         at=at,

@@ -307,7 +307,10 @@ class Trading:
         reason = self._reason_to_stop(at)
         if reason is None:
             return
-        await self.turns.outside(lambda: ending.begin(self.desk, reason, at=self.now()))
+        # Taken now: a tick that comes while the loop stands still must not change what the halt is explained by.
+        loss, marked = self._loss(), self._marked
+        trip = self.books.trip(loss, ticks=self.last, at=at) if loss and marked else None
+        await self.turns.outside(lambda: ending.begin(self.desk, reason, trip=trip, marked=marked, at=self.now()))
         self.stop_reason = reason
         self._flatten()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crs.kernel.evidence import instant
-from crs.kernel.money import CASH_DECIMALS, share_half_up, text_of
+from crs.kernel.money import CASH_DECIMALS, share_half_up, text_of, units_of
 from strategies.rules import performance
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Ran:
     speed: int
     seed: int
     account: str
+    halt: Mapping[str, Any] | None = None  # as `trips.Trip.as_json` wrote it; Any: JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def make(
         "slots_concurrent": slots.concurrent,
         "halted": bool(session.halt_reason),
         "halt_reason": session.halt_reason,
+        "halt": _halt(session.halt),
         "lag_ms": {"p50": _ms(p50), "p99": _ms(p99), "status": "NO_DATA" if p99 is None else "OK"},
         "config_version": session.config_version,
         "speed": session.speed,
@@ -111,6 +113,8 @@ def readable(report: Report) -> list[str]:
             f" (venue {report['venue_time']['start']} to {report['venue_time']['end']})"
         ),
     ]
+    if halt := report.get("halt"):
+        lines.append(f"  at {halt['at']} (venue {halt['venue_time']}) with pnl {halt['pnl']}, limit {halt['limit']}")
     for name, row in report["symbols"].items():
         synthetic = "  SYNTHETIC path" if row["synthetic"] else ""
         lines.append(
@@ -124,6 +128,14 @@ def readable(report: Report) -> list[str]:
         f"  slots {report['slots_concurrent']} of {report['slots_total']} with every symbol",
     ]
     return lines
+
+
+def _halt(kept: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the report says of a halt; its inputs stand in the evidence, under the session's halt."""
+    if kept is None:
+        return None
+    amounts = {name: cash(units_of(kept[name], CASH_DECIMALS)) for name in ("pnl", "limit")}
+    return {**amounts, "at": kept["at"], "venue_time": kept["venue_time"]}
 
 
 def cash(units: int) -> str:

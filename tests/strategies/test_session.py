@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ from approvals.operations import killswitch
 from approvals.rules.scope import Scope
 from crs.kernel import clock, work
 from crs.kernel.actor import machine
+from crs.kernel.evidence import instant
+from crs.kernel.money import units_of
 from execution.models import Fill, Order
 from guardian.operations import symbols
 from ledger.models import NavMark
@@ -75,6 +78,35 @@ def test_a_loss_halts_its_own_session_while_it_runs_and_no_other(gateway: PaperG
         ("SESSION_LOSS", "FORCE_CLOSE"),
         ("the session has ended flat", "NORMAL"),
     ]
+
+
+def test_a_halt_can_be_computed_again_from_what_is_kept_of_it(gateway: PaperGateway) -> None:
+    """Goal: nobody has to believe a halt. Method: only the event's own figures, added up by hand."""
+    session = stage.start(symbols=["BTCUSD.s"], max_loss=5, duration_seconds=12, **CRASH)
+    report = stage.play(session)
+    event = AuditEvent.objects.get(action="strategies.session.halted", subject_id=str(session.pk))
+    kept = json.loads(bytes(event.body))["facts"]
+
+    unrealised = Decimal(0)
+    for position in kept["positions"]:
+        side = 1 if position["side"] == "LONG" else -1
+        price = Decimal(kept["marks"][position["symbol"]]["bid" if side > 0 else "ask"])
+        worth = side * (Decimal(position["volume"]) * price - Decimal(position["cost"]))
+        unrealised += worth.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    equity = Decimal(kept["cash"]) + unrealised + Decimal(kept["swap_accrued"])
+    pnl = equity - Decimal(kept["opening_equity"]) - Decimal(kept["flows"])
+    assert (equity, pnl) == (Decimal(kept["equity"]), Decimal(kept["pnl"]))
+    assert -pnl > Decimal(kept["limit"]) == 5
+    assert all(mark["seq"] > 0 for mark in kept["marks"].values())
+
+    mark = NavMark.objects.get(pk=kept["nav_mark"])
+    assert (mark.nav, instant(mark.venue_at)) == (units_of(kept["equity"], 6), kept["venue_time"])
+    assert {name: (quote["bid"], quote["ask"]) for name, quote in mark.marks.items()} == {
+        position["symbol"]: tuple(kept["marks"][position["symbol"]][side] for side in ("bid", "ask"))
+        for position in kept["positions"]
+    }
+    assert (Decimal(report["halt"]["pnl"]), report["halt"]["limit"]) == (pnl, "5.00")
+    assert (report["halt"]["at"], report["halt"]["venue_time"]) == (kept["at"], kept["venue_time"])
 
 
 def test_the_same_limit_never_halts_a_session_that_wins(gateway: PaperGateway) -> None:
