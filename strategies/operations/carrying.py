@@ -15,6 +15,7 @@ from guardian.adapters import gateway_records
 from guardian.rules import calendar
 from strategies import telemetry
 from strategies.operations import marking, ordering
+from strategies.operations.desk import STRATEGY
 from strategies.telemetry import Tag
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from execution.models import Position
+    from execution.operations.orders import Recorded
+    from execution.rules.wire import Outcome
     from guardian.adapters.gateway_mt5.feed import DealFeed
     from guardian.adapters.gateway_mt5.wire import Wire
     from strategies.operations.desk import Seat, TradingDesk
@@ -68,7 +71,7 @@ class Carrier:
             return
         telemetry.say(Tag.ZMQ_SENT, f"{ready.symbol} order {order_id}")
         outcome = await gateway_mt5.send(self.wire, ready)
-        recorded = await self.turns.outside(lambda: ordering.record(self.desk, order_id, outcome, at=self.now()))
+        recorded = await self.turns.outside(lambda: self._record(trading, order_id, outcome))
         is_filled = recorded.state in ("FILLED", "PARTIAL")
         telemetry.say(
             Tag.MT5_FILLED if is_filled else Tag.MT5_REJECTED,
@@ -77,12 +80,29 @@ class Carrier:
         if is_filled:
             telemetry.say(ready.symbol, f"Trade executed, order {order_id}")
         self.at_venue = None  # what was seen before is no longer so
-        await self.refresh(trading)
+        await self._look_at_orders()
+
+    def _record(self, trading: Trading, order_id: int, outcome: Outcome) -> Recorded:
+        """Write down what the venue said and read the figures again, in one step.
+
+        Between two, the slice would mark a position that is closed, and halt the session for a loss that it has not.
+        """
+        recorded = ordering.record(self.desk, order_id, outcome, at=self.now())
+        self._read(trading)
+        return recorded
+
+    def _read(self, trading: Trading) -> None:
+        account = self.desk.account
+        trading.books = marking.read(account.pk, account.currency, before=trading.books)
 
     async def close_all(self, trading: Trading, name: str, *, key: str) -> None:
-        """Close every position of ours on a symbol; one that is being closed already is left alone."""
-        seat = self.desk.seats[name]
-        for position, attempt in await self.turns.outside(lambda: self._closable(name)):
+        """Close the positions on a symbol; one that is being closed already is left alone.
+
+        An exit closes what our own strategy holds: what another opened on the account is his to close. A session that
+        ends closes all of them, for its account ends with it.
+        """
+        seat, is_ending = self.desk.seats[name], trading.stop_reason is not None
+        for position, attempt in await self.turns.outside(lambda: self._closable(name, is_ending=is_ending)):
             last = trading.last.get(name)
             live = trading.live(seat, trading.state.symbols[name], last) if last else Live()
             decided = await self.turns.outside(
@@ -93,11 +113,12 @@ class Carrier:
             for order_id in decided.orders:
                 await self.carry(trading, order_id)
 
-    def _closable(self, name: str) -> list[tuple[Position, int]]:
-        """Return our open positions on a symbol that no order is closing, and how often each was tried."""
+    def _closable(self, name: str, *, is_ending: bool) -> list[tuple[Position, int]]:
+        """Return the open positions on a symbol that no order is closing, and how often each was tried."""
         account_id = self.desk.account.pk
+        positions = execution_queries.open_positions(account_id, name)
         found = []
-        for position in execution_queries.open_positions(account_id, name):
+        for position in positions if is_ending else positions.filter(strategy=STRATEGY):
             closing = execution_queries.orders().filter(account_id=account_id, position_id=position.position_id)
             if not closing.filter(settled_at=None).exists():
                 found.append((position, closing.count()))
@@ -148,20 +169,22 @@ class Carrier:
         held = {position.position_id for position in positions}
         is_other = held != {position.position_id for position in trading.books.positions}
         if is_due or is_other or trading.stop_reason is not None:
-            await self._adopt()
-            await self.refresh(trading)
-        else:
-            await self._look_at_orders()
+            await self._adopt(trading)
+        await self._look_at_orders()
         self.at_venue = held
 
-    async def _adopt(self) -> None:
+    async def _adopt(self, trading: Trading) -> None:
         """Book what the venue's history has and the book does not."""
         window = {"time_from": int(self.history_from.timestamp()), "time_to": None, "symbol": None}
         answer = await self.wire.read("GET_HISTORY", self.desk.account.login, window, timeout_ms=READ_MS)
         history = gateway_records.history(answer)
-        adopted = await self.turns.outside(
-            lambda: booking.adopt(history, account=self.desk.account, actor=self.desk.actor, at=self.now())
-        )
+
+        def adopt() -> booking.Adopted:
+            adopted = booking.adopt(history, account=self.desk.account, actor=self.desk.actor, at=self.now())
+            self._read(trading)
+            return adopted
+
+        adopted = await self.turns.outside(adopt)
         if adopted.booked:
             telemetry.say(
                 Tag.MT5_FILLED, f"{adopted.booked} from the history, {adopted.venue_initiated} of the venue's own"
@@ -170,14 +193,6 @@ class Carrier:
         self.missing -= self.shown
         self.venue_at = history.complete_through
         self.history_from = history.complete_through - OVERLAP
-
-    async def refresh(self, trading: Trading) -> None:
-        """Read the book's figures again, and which orders are on their way."""
-        account = self.desk.account
-        trading.books = await self.turns.outside(
-            lambda: marking.read(account.pk, account.currency, before=trading.books)
-        )
-        await self._look_at_orders()
 
     async def _look_at_orders(self) -> None:
         account_id = self.desk.account.pk

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from execution import queries as execution_queries
 from ledger import queries as ledger_queries
 from ledger.rules import valuation
 from ledger.rules.valuation import Mark, MarkMissing
+from strategies.operations.desk import STRATEGY
 from strategies.rules.trips import MarkTaken, PositionTaken, Trip
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class Books:
     assets: dict[str, Asset]
     currency: Asset
     swap_accrued: int = 0  # as the venue states it; charged when the position closes
+    foreign: frozenset[str] = frozenset()  # positions of other strategies: they count, and are theirs to close
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def value(self) -> Marked | None:
@@ -90,6 +93,10 @@ class Books:
             ],
         )
 
+    def holds(self, symbol: str) -> bool:
+        """Tell whether a position of our own strategy is open on a symbol."""
+        return any(row.symbol == symbol and str(row.position_id) not in self.foreign for row in self.positions)
+
     def take(self, tick: Tick) -> None:
         """Take a tick as the mark of its symbol."""
         self.marks[tick.symbol] = Mark(tick.symbol, tick.bid, tick.ask, tick.venue_at)
@@ -98,12 +105,14 @@ class Books:
 def read(account_id: int, currency: str, *, before: Books | None = None) -> Books:
     """Return the book's figures now; marks and accrued swap are kept from `before`."""
     positions = ledger_queries.open_positions(account_id)
+    foreign = execution_queries.open_positions(account_id).exclude(strategy=STRATEGY) if positions else None
     return Books(
         cash=ledger_queries.venue_cash(account_id),
         flows=ledger_queries.flows(account_id),
         positions=positions,
         assets={position.base_asset: ledger_queries.money_asset(position.base_asset) for position in positions},
         currency=ledger_queries.money_asset(currency),
-        swap_accrued=before.swap_accrued if before else 0,
+        swap_accrued=before.swap_accrued if before and positions else 0,
+        foreign=frozenset(foreign.values_list("position_id", flat=True)) if foreign is not None else frozenset(),
         marks=before.marks if before else {},
     )

@@ -189,7 +189,7 @@ class Trading:
         """Enter or leave where the wish differs from what is held; one order of a symbol at a time."""
         if tick.symbol in self._acting or self.stop_reason is not None:
             return
-        is_held = any(position.symbol == tick.symbol for position in self.books.positions)
+        is_held = self.books.holds(tick.symbol)
         if wish == "LONG" and not is_held and self._may_enter(held, decision):
             self._begin(tick.symbol, self._enter(seat, held, tick))
         elif wish == "FLAT" and is_held:
@@ -307,19 +307,29 @@ class Trading:
         reason = self._reason_to_stop(at)
         if reason is None:
             return
-        # Taken now: a tick that comes while the loop stands still must not change what the halt is explained by.
+        if await self.turns.outside(lambda: self._begin_to_close(reason)):
+            self.stop_reason = reason
+            self._flatten()
+
+    def _begin_to_close(self, reason: str) -> bool:
+        """Start closing on figures read this moment, and keep them; False when they show no such loss.
+
+        Somebody else may have booked since the last look (an exit of execution's, a reconciliation): a session is not
+        halted for the marks of a position that it has no more.
+        """
+        account, at = self.desk.account, self.now()
+        self.books = marking.read(account.pk, account.currency, before=self.books)
+        self._mark()
         loss, marked = self._loss(), self._marked
+        if reason == lifecycle.SESSION_LOSS and not _is_passed(loss):
+            return False
         trip = self.books.trip(loss, ticks=self.last, at=at) if loss and marked else None
-        await self.turns.outside(lambda: ending.begin(self.desk, reason, trip=trip, marked=marked, at=self.now()))
-        self.stop_reason = reason
-        self._flatten()
+        ending.begin(self.desk, reason, trip=trip, marked=marked, at=at)
+        return True
 
     def _reason_to_stop(self, at: datetime) -> str | None:
-        loss = self._loss()
-        if loss is not None:
-            pnl = performance.pnl(opening_equity=loss.opening_equity, flows=loss.flows, equity=loss.equity)
-            if limits.is_passed(pnl_units=pnl, limit_units=loss.limit):
-                return lifecycle.SESSION_LOSS
+        if _is_passed(self._loss()):
+            return lifecycle.SESSION_LOSS
         if (reason := self._halted()) is not None:
             return reason
         started, duration_s = self.desk.session.started_at, self.desk.session.duration_s
@@ -378,6 +388,13 @@ class Trading:
                 held.errors += 1
                 held.heartbeat_due_ms = _ms(self.now()) + HEARTBEAT_RETRY_MS
                 telemetry.say(Tag.ZMQ_ERROR, f"{name} {refused.code}", level=logging.WARNING)
+
+
+def _is_passed(loss: Loss | None) -> bool:
+    if loss is None:
+        return False
+    pnl = performance.pnl(opening_equity=loss.opening_equity, flows=loss.flows, equity=loss.equity)
+    return limits.is_passed(pnl_units=pnl, limit_units=loss.limit)
 
 
 async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:

@@ -16,6 +16,7 @@ from guardian.adapters.gateway_mt5.feed import DealFeed
 from ledger import queries as ledger_queries
 from strategies.models import SymbolRun
 from strategies.operations import carrying, sessions, slices
+from strategies.operations.desk import STRATEGY
 from tests.guardian.gateway_contract import FAR_AHEAD, LONG_AGO
 from tests.strategies import stage
 from tests.support.paper_gateway import key, order, trade
@@ -173,3 +174,19 @@ def test_deals_of_our_own_orders_are_told_of_too_and_booked_once(wire: BlockingW
     deals = [str(deal.deal) for deal in wire.history(login, start=LONG_AGO, end=FAR_AHEAD).deals if deal.order]
     assert sorted(Fill.objects.values_list("deal", flat=True)) == sorted(deals)
     assert not Fill.objects.filter(reason="EXPERT", order=None).exists()
+
+
+def test_a_session_leaves_what_another_opened_on_its_account_alone_until_it_ends(wire: BlockingWire) -> None:
+    """Goal: a bot's position is the bot's. Method: the session comes and goes beside it; its end closes both."""
+    session = stage.start(**LIVELY)
+    with stage.beside(lambda: stage.play(session)):
+        login = login_of(session)
+        (opened,) = accepted(trade(wire, login, order(SYMBOL, magic=0)))["deals"]
+        theirs = Fill.objects.filter(position_id=opened["position_id"], entry="OUT")
+        came = stage.eventually(lambda: Fill.objects.filter(strategy="FOREIGN", entry="IN").first())
+        ours = Fill.objects.filter(strategy=STRATEGY, entry="OUT", reason="EXPERT", id__gt=came.id)
+        stage.eventually(ours.exists)
+        assert not theirs.exists()
+        end(session)
+    assert theirs.exists()
+    assert is_reconciled(session)
