@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from approvals import queries
 from approvals.models import ApiKey
+from crs.kernel.actor import Actor
 from tests.support.api import KeyClient
 from tests.support.factories import make_desk
 
@@ -44,6 +47,12 @@ def test_an_ed25519_key_is_the_default_and_belongs_to_its_desk() -> None:
     assert (told["kind"], told["desk"]) == ("ed25519", "DEMO")
     assert len(told["private_key"]) == 44
     assert ApiKey.objects.get().expires_at is not None
+
+
+def test_whoever_makes_a_key_at_the_machine_answers_for_it() -> None:
+    """X-6: an order has a person, and the command is none."""
+    told = bot_key("create", "--name", "bot", "--scopes", "order:propose")
+    assert queries.responsible_of(Actor("key", told["key_id"])) == getpass.getuser()
 
 
 def test_a_revoked_key_is_listed_as_such() -> None:
