@@ -15,7 +15,7 @@ from guardian.adapters import gateway_records
 from guardian.rules import calendar
 from strategies import telemetry
 from strategies.operations import marking, ordering
-from strategies.operations.desk import STRATEGY
+from strategies.rules.signals import STRATEGY
 from strategies.telemetry import Tag
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from execution import queries as execution_queries
 from ledger import queries as ledger_queries
 from ledger.rules import valuation
 from ledger.rules.valuation import Mark, MarkMissing
-from strategies.operations.desk import STRATEGY
+from strategies.rules.signals import STRATEGY
 from strategies.rules.trips import MarkTaken, PositionTaken, Trip
 
 if TYPE_CHECKING:

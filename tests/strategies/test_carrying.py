@@ -16,7 +16,7 @@ from guardian.adapters.gateway_mt5.feed import DealFeed
 from ledger import queries as ledger_queries
 from strategies.models import SymbolRun
 from strategies.operations import carrying, sessions, slices
-from strategies.operations.desk import STRATEGY
+from strategies.rules.signals import STRATEGY
 from tests.guardian.gateway_contract import FAR_AHEAD, LONG_AGO
 from tests.strategies import stage
 from tests.support.paper_gateway import key, order, trade
