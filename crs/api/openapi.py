@@ -8,6 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from approvals.rules.keys import BEARER_ANYWHERE, BEARER_ON_PAPER
+from crs.api.idempotency import GOOD as KEY
 from crs.kernel.rest import SAFE_METHODS, Versioned
 
 PROBLEM: dict[str, Any] = {
@@ -63,7 +64,8 @@ class Schema(AutoSchema):
         headers = []
         if self.method not in SAFE_METHODS:
             is_optional = getattr(self.view, "key_in_body", False)
-            headers.append(_header("Idempotency-Key", "Names this call; repeat it with the same key", not is_optional))
+            words = "Names this call; repeat it with the same key"
+            headers.append(_header("Idempotency-Key", words, not is_optional, pattern=f"^{KEY.pattern}$"))
             if isinstance(self.view, Versioned):
                 headers.append(_header("If-Match", "The ETag that the edit was made on", required=True))
         if headers:
@@ -110,11 +112,11 @@ def add_problem(result: dict[str, Any], **_: object) -> dict[str, Any]:
     return result
 
 
-def _header(name: str, description: str, required: bool) -> dict[str, Any]:
+def _header(name: str, description: str, required: bool, **schema: str) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": required,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **schema},
         "description": description,
     }

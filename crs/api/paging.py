@@ -93,7 +93,7 @@ class CursorPages(BasePagination):
             {
                 "name": "cursor",
                 "in": "query",
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": f"^{CURSOR.pattern}$"},
                 "description": "Opaque: from next, previous",
             },
             {"name": "page_size", "in": "query", "schema": size},

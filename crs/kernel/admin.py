@@ -100,7 +100,7 @@ class _Rows(ChangeList):
 def _readable() -> Iterator[None]:
     try:
         yield
-    except (ValueError, OverflowError, DataError) as error:
+    except (ValueError, TypeError, OverflowError, DataError) as error:  # TypeError: bytes are not compared with text
         raise IncorrectLookupParameters(error) from error
 
 

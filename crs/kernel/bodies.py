@@ -6,6 +6,7 @@ not what was read.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from rest_framework import serializers
@@ -102,3 +103,7 @@ class Moment(serializers.DateTimeField):
             return reading.moment(value)
         except ValueError as error:
             raise serializers.ValidationError(f"{error}.") from error
+
+    def to_representation(self, value: datetime) -> str:
+        """Write a moment that was asked for: strftime, which the others go through, leaves out zeros before a year."""
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

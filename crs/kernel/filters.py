@@ -57,6 +57,7 @@ class _Flag(_Plain):
         return text == "true"
 
 
+@extend_schema_field({"type": "string", "minLength": 1})
 class Text(django_filters.CharFilter):  # type: ignore[misc]  # the library has no types
     """Equal to a text."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from crs.kernel import bodies
 from ledger.models import Journal, LedgerAccount, NavMark, Posting
 
 
@@ -89,8 +90,8 @@ class BalancesAnswer(serializers.Serializer[Any]):
     """What a ledger account holds; `provisional` while somebody older than the asked moment still writes."""
 
     account = serializers.CharField()
-    as_of = serializers.DateTimeField(allow_null=True)
-    known_at = serializers.DateTimeField(allow_null=True)
+    as_of = bodies.Moment(allow_null=True)
+    known_at = bodies.Moment(allow_null=True)
     provisional = serializers.BooleanField()
     balances = AmountAnswer(many=True)
 
@@ -107,8 +108,8 @@ class TrialBalanceAnswer(serializers.Serializer[Any]):
     """The holdings that are not zero, of one book or (null) of all; the totals of every asset are."""
 
     book = serializers.CharField(allow_null=True)
-    as_of = serializers.DateTimeField(allow_null=True)
-    known_at = serializers.DateTimeField(allow_null=True)
+    as_of = bodies.Moment(allow_null=True)
+    known_at = bodies.Moment(allow_null=True)
     provisional = serializers.BooleanField()
     lines = TrialLineAnswer(many=True)
     totals = AmountAnswer(many=True)

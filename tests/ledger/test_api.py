@@ -340,6 +340,11 @@ def test_balances_are_told_now_and_as_of_then(as_app: None, chart: Chart, client
     assert then["balances"] == [{"asset": "USD", "amount": "240.000000"}]
     assert (then["as_of"], then["provisional"]) == ("2026-11-02T00:00:00.000000Z", False)
     assert client.get(address, query="known_at=2026-11-02T00:00:00Z").json()["balances"] == []
+    long_ago = client.get(address, query="as_of=0021-01-01T00:00:00Z").json()
+    assert (long_ago["as_of"], long_ago["balances"]) == ("0021-01-01T00:00:00.000000Z", [])
+    assert (
+        client.get(address, query="as_of=9999-12-31T23:59:59.999999Z").json()["balances"][0]["amount"] == "360.000000"
+    )
     assert client.get(address, query="as_of=then").json()["errors"][0]["pointer"].startswith("/as_of")
     assert client.get("/api/v1/ledger/accounts/NO:SUCH/balances").status_code == 404
 
