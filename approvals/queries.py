@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 
 from approvals.adapters import halt_watch
 from approvals.models import (
@@ -27,8 +27,10 @@ from approvals.models import (
 )
 from approvals.rules import roles
 from approvals.rules.desks import UnknownDesk, house_code
+from crs.kernel.lookup import row_ids
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
     from approvals.rules.halts import Halts
@@ -171,3 +173,32 @@ def loss_limit(account_id: int) -> LossLimit | None:
 def api_keys() -> QuerySet[ApiKey]:
     """Return every key that was ever made, newest first."""
     return ApiKey.objects.select_related("desk").order_by("-id")
+
+
+# ── Found by an id, a key, or how it begins ───────────────────────────────────────────────────────────────────────────
+def find_accounts(text: str, *, limit: int) -> list[Account]:
+    """Return the accounts whose code begins so or whose login is this, by code."""
+    return list(accounts().filter(Q(code__istartswith=text) | Q(login=text))[:limit])
+
+
+def find_keys(text: str, *, limit: int) -> list[ApiKey]:
+    """Return the keys whose id or name begins so, live ones first."""
+    return list(keys().filter(Q(key_id__istartswith=text) | Q(name__istartswith=text))[:limit])
+
+
+def find_halts(text: str, *, limit: int) -> list[KillSwitch]:
+    """Return the scopes with this epoch, or that begin so, written KIND:id or as the id alone; engaged ones first."""
+    kind, colon, scope_id = text.partition(":")
+    named = Q(scope_type__iexact=kind, scope_id__istartswith=scope_id) if colon else Q(scope_id__istartswith=text)
+    return list(kill_switches().filter(named | Q(scope_type__istartswith=text) | Q(epoch__in=row_ids(text)))[:limit])
+
+
+def find_events(text: str, *, limit: int) -> list[AuditEvent]:
+    """Return the event of evidence with this number in the sequence."""
+    return list(AuditEvent.objects.filter(id__in=row_ids(text))[:limit])
+
+
+def find_people(text: str, *, limit: int) -> list[User]:
+    """Return the people whose user name, first name or last name begins so, by user name."""
+    named = Q(username__istartswith=text) | Q(first_name__istartswith=text) | Q(last_name__istartswith=text)
+    return list(get_user_model().objects.filter(named).order_by("username")[:limit])

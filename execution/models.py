@@ -72,6 +72,8 @@ class Intent(_Wished):
         indexes: ClassVar = [
             models.Index(fields=["account", "symbol", "decided_at"], name="intent_recent"),
             models.Index(fields=["-decided_at", "-id"], name="intent_newest"),
+            # What people paste begins a key. The stack's databases sort by bytes, so a plain index finds the first few.
+            models.Index(fields=["key"], name="intent_by_key"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["principal", "key"], name="intent_key_once"),
@@ -123,6 +125,7 @@ class Order(_Wished):
             ),
             models.Index(fields=["account", "venue_order"], name="order_by_venue_order"),
             models.Index(fields=["-created_at", "-id"], name="order_newest"),
+            models.Index(fields=["venue_order"], name="order_by_number"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(strategy="") & ~Q(responsible=""), name="order_owned"),
@@ -167,6 +170,7 @@ class Fill(_Traded):
         indexes: ClassVar = [
             models.Index(fields=["account", "position_id"], name="fill_by_position"),
             models.Index(fields=["-booked_at", "-id"], name="fill_newest"),
+            models.Index(fields=["deal"], name="fill_by_deal"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["account", "deal"], name="fill_deal_once"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Model, Q, Sum
 
 from approvals import queries as approvals_queries
+from crs.kernel.lookup import row_ids, uuid_span
 from execution.models import AccountCheck, AccountHistory, Fill, GatewayLatch, Intent, Order, Position
 from execution.rules import facts
 from execution.rules.bounds import EQUITY_AGE_MAX
@@ -21,13 +22,15 @@ from guardian.rules import calendar
 from ledger import queries as ledger_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from django.db.models import QuerySet
 
     from approvals.models import Account
     from approvals.rules.scope import Scope
     from execution.rules.facts import Wish
+
+Row = TypeVar("Row", bound=Model)
 
 UUID_LENGTH = 36
 # Magic numbers made from names lie above those that people choose for themselves, and within 32 bits.
@@ -64,6 +67,32 @@ def fills(desk_id: int | None = None) -> QuerySet[Fill]:
     """Return the fills of one desk or of all with their account and desk, newest first."""
     rows = Fill.objects.select_related("account", "desk", "order").order_by("-booked_at", "-id")
     return rows if desk_id is None else rows.filter(desk_id=desk_id)
+
+
+def find_intents(text: str, *, limit: int) -> list[Intent]:
+    """Return the intent with this id, and those whose key begins so, by key."""
+    every = Intent.objects.select_related("account")
+    by_key = every.filter(key__startswith=text).order_by("key")[:limit]
+    return _once(every.filter(id__in=row_ids(text))[:1].union(by_key, all=True), limit)
+
+
+def find_orders(text: str, *, limit: int) -> list[Order]:
+    """Return the order with this id, and those whose id on the wire or whose number at the venue begins so."""
+    every = Order.objects.select_related("account")
+    halves = [every.filter(venue_order__startswith=text).order_by("venue_order")[:limit]]
+    if (span := uuid_span(text)) is not None:
+        halves.append(every.filter(client_order_id__range=span).order_by("client_order_id")[:limit])
+    return _once(every.filter(id__in=row_ids(text))[:1].union(*halves, all=True), limit)
+
+
+def find_fills(text: str, *, limit: int) -> list[Fill]:
+    """Return the fills whose deal number begins so, by that number."""
+    return list(Fill.objects.select_related("account").filter(deal__startswith=text).order_by("deal")[:limit])
+
+
+def _once(rows: Iterable[Row], limit: int) -> list[Row]:
+    """Return rows that were found in several ways once each."""
+    return list({row.pk: row for row in rows}.values())[:limit]
 
 
 def open_positions(account_id: int, symbol: str | None = None) -> QuerySet[Position]:

@@ -48,6 +48,12 @@ def active_symbols() -> QuerySet[Symbol]:
     return Symbol.objects.filter(is_active=True).select_related("account").order_by("account__code", "symbol")
 
 
+def find_symbols(text: str, *, limit: int) -> list[Symbol]:
+    """Return the symbols whose name begins so, on every account: watched ones first, then the newest."""
+    rows = Symbol.objects.filter(symbol__istartswith=text).select_related("account")
+    return list(rows.order_by("-is_active", "-id")[:limit])
+
+
 def synthetic_symbols(account_id: int) -> set[str]:
     """Return the symbols of an account whose whole path is invented."""
     return set(Symbol.objects.filter(account_id=account_id, is_synthetic=True).values_list("symbol", flat=True))

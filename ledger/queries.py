@@ -12,6 +12,7 @@ from django.db.models.functions import RowNumber
 from approvals import queries as desks
 from crs.kernel import money
 from crs.kernel.fields import BaseUnitsField
+from crs.kernel.lookup import row_ids
 from ledger.models import Asset, Balance, Deal, Journal, LedgerAccount, NavMark, Posting, Reconciliation
 from ledger.rules import chart as chart_rules
 from ledger.rules import venue_recipes
@@ -246,6 +247,18 @@ def journals(desk_id: int | None = None) -> QuerySet[Journal]:
     """Return the journals of one desk or of all, newest first."""
     rows = Journal.objects.select_related("desk", "account").order_by("-id")
     return rows if desk_id is None else rows.filter(desk_id=desk_id)
+
+
+def find_journals(text: str, *, limit: int) -> list[Journal]:
+    """Return the journal with this id, and those whose key begins so, by key: each half walks an index of its own."""
+    by_key = Journal.objects.filter(key__startswith=text).order_by("key")[:limit]
+    found = Journal.objects.filter(id__in=row_ids(text))[:1].union(by_key, all=True)
+    return list({row.pk: row for row in found}.values())[:limit]
+
+
+def find_ledger_accounts(text: str, *, limit: int) -> list[LedgerAccount]:
+    """Return the ledger accounts whose code begins so, by code."""
+    return list(ledger_accounts().filter(code__startswith=text)[:limit])
 
 
 def postings(desk_id: int | None = None) -> QuerySet[Posting]:

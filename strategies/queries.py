@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from crs.kernel import work
+from crs.kernel.lookup import row_ids, uuid_span
 from execution import queries as execution_queries
 from guardian import queries as guardian_queries
 from strategies.models import Session, SymbolGroup, SymbolRun
@@ -58,6 +59,14 @@ def sessions_with_runs(desk_id: int | None = None) -> QuerySet[Session]:
 def session(session_id: int) -> Session:
     """Return one session. Raises `Session.DoesNotExist`."""
     return sessions().get(pk=session_id)
+
+
+def find_sessions(text: str, *, limit: int) -> list[Session]:
+    """Return the sessions with this id, whose key begins so, or whose account's code does, newest first."""
+    named = Q(pk__in=row_ids(text)) | Q(account__code__istartswith=text)
+    if (span := uuid_span(text)) is not None:
+        named |= Q(key__range=span)
+    return list(sessions().filter(named)[:limit])
 
 
 def runs(session_id: int) -> QuerySet[SymbolRun]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from crs.portal.views import health, keys, kill, live, me, postings
+from crs.portal.views import find, health, keys, kill, live, me, postings
 
 routes = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -18,6 +18,7 @@ routes = [
     path("kill/<int:epoch>/release/", kill.ask_release, name="kill-release"),
     path("kill/<int:epoch>/release/confirm/", kill.confirm_release, name="kill-release-confirm"),
     path("postings/", postings.page, name="postings"),
+    path("find/", find.page, name="find"),
     path("health/", health.page, name="health"),
     path("health/live/", health.live, name="health-live"),
     path("keys/new/", keys.new, name="key-new"),

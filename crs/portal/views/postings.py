@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from crs.kernel.lookup import row_ids
 from crs.portal import book, pages, permit
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 FIELDS = ("account", "asset", "since", "until")
-ID_DIGITS_MAX = 18  # what a bigint holds in any case
 
 
 @require_GET
@@ -60,5 +60,5 @@ def _moment(text: str) -> datetime | None:
 def _place(text: str) -> tuple[int, int] | None:
     """Return the journal and the leg that a cursor names; one that is none begins at the newest."""
     journal, _dash, leg = text.partition("-")
-    is_place = all(part.isascii() and part.isdecimal() and len(part) <= ID_DIGITS_MAX for part in (journal, leg))
-    return (int(journal), int(leg)) if is_place else None
+    place = row_ids(journal) + row_ids(leg)
+    return (place[0], place[1]) if len(place) == 2 else None

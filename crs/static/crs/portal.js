@@ -112,20 +112,34 @@
     one("input[name=scope]:checked", form)?.closest(".choice").scrollIntoView({ block: "nearest" });
   }
 
-  // Keys: g and a letter jumps, j and k walk a list, / searches, ? explains. No key ever changes anything.
+  // The field that finds anything; on a narrow screen it stands in the menu, which opens for it.
+  function seek(event) {
+    const field = one("[data-seek]");
+    if (!field) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // the theme hears both keys too: its search knows no row, its list one kind
+    if (!field.getClientRects().length) one("#side").showPopover();
+    field.focus();
+    field.select();
+  }
+
+  // Keys: g and a letter jumps, j and k walk a list, / and Ctrl K find, ? explains. No key ever changes anything.
   function keys() {
     if (!one("[data-shortcuts]")) return;
     const go = { c: "/admin/", k: "/kill/", s: "/admin/guardian/symbol/", j: "/admin/ledger/journal/", h: "/health/" };
+    const command = (event) => event.ctrlKey || event.metaKey || event.altKey;
+    const types = (event) => event.target.isContentEditable || /^(input|textarea|select)$/i.test(event.target.tagName);
     let g = 0;
     addEventListener("keydown", (event) => {
-      if (event.ctrlKey && event.key === "k" && document.activeElement?.type === "checkbox") document.activeElement.blur();
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.isContentEditable || /^(input|textarea|select)$/i.test(event.target.tagName)) return;
+      if (command(event) ? event.key === "k" && !event.altKey : event.key === "/" && !types(event)) seek(event);
+    }, true);
+    addEventListener("keydown", (event) => {
+      if (command(event) || types(event)) return;
       if (event.key === "?") one("#shortcuts")?.showModal();
-      else if (event.key === "/") { const field = one("#searchbar"); if (field) { field.focus(); event.preventDefault(); } }
       else if (event.key === "g") g = Date.now();
       else if (Date.now() - g < 900 && go[event.key]) location.assign(go[event.key]);
       else if (event.key === "j" || event.key === "k") {
-        const rows = all(".todo-t a, .t tbody th a, #result_list tbody th a");
+        const rows = all(".todo-t a, .t tbody th a, .hits a, #result_list tbody th a");
         const at = rows.indexOf(document.activeElement);
         const next = rows[event.key === "j" ? Math.min(at + 1, rows.length - 1) : Math.max(at - 1, 0)];
         if (next) { next.focus(); event.preventDefault(); }

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from crs.kernel import clock
-from execution.models import Intent, Order
+from execution.models import Fill, Intent, Order
 from guardian.models import Symbol
 from ledger.models import NavMark
 from ledger.operations.venue import book_deal
@@ -167,3 +167,29 @@ def order(account: Account, *, at: datetime) -> Order:
     return Order.objects.create(
         **shared, intent=intent, client_order_id=uuid.uuid4(), carrier="TASK", epoch=1, created_at=at, expires_at=at
     )
+
+
+def fill(order: Order, *, journal_id: int, deal: str, at: datetime, **changes: Any) -> Fill:
+    """Make the fill of an order, whose journal is one that is there."""
+    told: dict[str, Any] = {
+        "desk": order.desk,
+        "account": order.account,
+        "strategy": order.strategy,
+        "responsible": order.responsible,
+        "symbol": order.symbol,
+        "side": order.side,
+        "quantity": order.quantity,
+        "order": order,
+        "journal_id": journal_id,
+        "deal": deal,
+        "venue_order": deal,
+        "position_id": deal,
+        "entry": "IN",
+        "reason": "EXPERT",
+        "price": Decimal("14267.10"),
+        "commission": -M,
+        "occurred_at": at,
+        "booked_at": at,
+        **changes,
+    }
+    return Fill.objects.create(**told)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django import DjangoAssertNumQueries
 
-STRICT = ["/kill/", "/me/", "/health/", "/postings/", "/keys/new/"]
+STRICT = ["/kill/", "/me/", "/health/", "/postings/", "/find/", "/keys/new/"]
 ADMIN = [
     "/admin/",
     "/admin/approvals/killswitch/",
