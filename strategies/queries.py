@@ -84,6 +84,12 @@ def ended_sessions(since: datetime) -> QuerySet[Session]:
     return Session.objects.filter(state__in=lifecycle.SESSION.final, ended_at__gt=since).order_by("id")
 
 
+def last_begun_by_people(since: datetime) -> dict[int, datetime]:
+    """Return when a person last began a session after `since`, by desk; the demo's own is no person's act."""
+    rows = Session.objects.filter(created_at__gt=since, actor__startswith="person:", is_demo=False)
+    return dict(rows.order_by().values_list("desk").annotate(last=Max("created_at")))
+
+
 def runs_by_symbol(sessions: Sequence[Session]) -> dict[tuple[int, str], SymbolRun]:
     """Return how each symbol of these sessions did, by session and symbol."""
     return {(run.session_id, run.symbol): run for run in SymbolRun.objects.filter(session__in=sessions)}

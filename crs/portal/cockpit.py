@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from guardian.models import Symbol
     from strategies.models import Session, SymbolRun
 
-RECENT = timedelta(hours=24)  # how long an ended session still asks for a look
 STALE_S = 15  # wall seconds without a tick while the market is open; as long as a process may be silent
 CURVE_POINTS = 160
 FILLS_SHOWN = 6
@@ -166,24 +165,37 @@ def _releases(request: HttpRequest) -> list[Attention]:
 
 def _ended(at: datetime) -> list[Attention]:
     """Sessions that ended lately in a way that somebody should know of."""
+    since = at - verdict.RECENT
+    ended = list(strategies_queries.ended_sessions(since=since))
+    begun = strategies_queries.last_begun_by_people(since=since) if ended else {}
     found = []
-    for session in strategies_queries.ended_sessions(since=at - RECENT):
-        report = session.report or {}
-        name = _("Session %(id)d") % {"id": session.pk}
-        if session.state == "FAILED":
-            state, title, why = "FAILED", _("%(name)s failed") % {"name": name}, session.error[:160]
-        elif not report.get("reconciled", False):
-            state, title = "UNRECONCILED", _("%(name)s: book and venue differ") % {"name": name}
-            why = f"{_told(report, 'ledger_nav_change')} / {_told(report, 'gateway_equity_change')} {session.currency}"
-        elif session.state == "HALTED":
-            state, title = "HALTED", _("%(name)s was halted") % {"name": name}
-            cause = HALT_WORDS.get(session.halt_reason, session.halt_reason)
-            why = f"{cause} · {_told(report, 'total_pnl')} {session.currency}"
-        else:
-            continue
-        href = reverse("admin:strategies_session_change", args=[session.pk])
-        found.append(Attention(state, title, why, session.ended_at, _("Report"), href))
+    for session in ended:
+        assert session.ended_at is not None, "it was asked for by its end"
+        state = verdict.end_needs_somebody(
+            state=session.state,
+            is_reconciled=(session.report or {}).get("reconciled", False),
+            ended_at=session.ended_at,
+            begun_at=begun.get(session.desk_id),
+            at=at,
+        )
+        if state:
+            title, why = _end_words(session, state)
+            href = reverse("admin:strategies_session_change", args=[session.pk])
+            found.append(Attention(state, title, why, session.ended_at, _("Report"), href))
     return found
+
+
+def _end_words(session: Session, state: str) -> tuple[str, str]:
+    """Return what is said of an ended session that needs somebody, and why it does."""
+    report = session.report or {}
+    name = _("Session %(id)d") % {"id": session.pk}
+    if state == "FAILED":
+        return _("%(name)s failed") % {"name": name}, session.error[:160]
+    if state == "UNRECONCILED":
+        figures = f"{_told(report, 'ledger_nav_change')} / {_told(report, 'gateway_equity_change')}"
+        return _("%(name)s: book and venue differ") % {"name": name}, f"{figures} {session.currency}"
+    cause = HALT_WORDS.get(session.halt_reason, session.halt_reason)
+    return _("%(name)s was halted") % {"name": name}, f"{cause} · {_told(report, 'total_pnl')} {session.currency}"
 
 
 def _told(report: dict[str, Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+RECENT = timedelta(hours=24)  # how long an ended session still asks for a look, when nobody has taken it up
 ATTENTION_MAX = 8  # rows that a list shows; the rest is counted
 # The order of work: what stands still, what may be wrong with money, what is blind, what waits for a person.
 SEVERITY = (
@@ -48,6 +50,22 @@ class Verdict:
     icon: str
     sentence: str
     detail: str
+
+
+def end_needs_somebody(
+    *, state: str, is_reconciled: bool, ended_at: datetime, begun_at: datetime | None, at: datetime
+) -> str:
+    """Return why an ended session still needs somebody, as a code of `SEVERITY`; "" when it does not.
+
+    `begun_at` is when a person last began a session on its desk: whoever begins anew after the end knows of it, so that
+    a halt or a failure is dealt with. A difference between book and venue is not: it is about money, and stays.
+    """
+    if at - ended_at >= RECENT:
+        return ""
+    if state != "FAILED" and not is_reconciled:
+        return "UNRECONCILED"
+    is_taken_up = begun_at is not None and begun_at > ended_at
+    return state if state in ("HALTED", "FAILED") and not is_taken_up else ""
 
 
 def ordered(found: Sequence[Attention]) -> list[Attention]:

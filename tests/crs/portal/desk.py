@@ -64,6 +64,7 @@ def show(**changes: Any) -> Shown:
         "state": "RUNNING",
         "opening_equity_units": 100_000 * M,
         "nav_units": 99_900 * M,
+        "created_at": at - timedelta(minutes=6),
         "started_at": at - timedelta(minutes=5),
         **changes,
     }
@@ -80,7 +81,6 @@ def show(**changes: Any) -> Shown:
         speed=60,
         venue_start=at,
         seed=1,
-        created_at=at,
         **told,
     )
     for name, is_synthetic in (("BTCUSD.s", False), ("XAUUSD.s", True)):

@@ -65,6 +65,62 @@ def test_the_verdict_is_the_worst_of_what_is_known(
     assert (said.tone, said.sentence) == (tone, says)
 
 
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_reconciled", "ended", "begun", "needs"),
+    [
+        ("HALTED", True, HOUR, None, "HALTED"),
+        ("HALTED", True, HOUR, 2 * HOUR, "HALTED"),  # what ran beside it was begun before the halt
+        ("HALTED", True, HOUR, HOUR, "HALTED"),
+        ("HALTED", True, HOUR, HOUR / 2, ""),
+        ("HALTED", True, 24 * HOUR, None, ""),
+        ("HALTED", False, HOUR, HOUR / 2, "UNRECONCILED"),
+        ("FAILED", False, HOUR, None, "FAILED"),
+        ("FAILED", False, HOUR, HOUR / 2, ""),
+        ("FAILED", False, 25 * HOUR, None, ""),
+        ("ENDED", True, HOUR, None, ""),
+        ("ENDED", False, HOUR, None, "UNRECONCILED"),
+        ("ENDED", False, HOUR, HOUR / 2, "UNRECONCILED"),
+        ("ENDED", False, 25 * HOUR, None, ""),
+    ],
+)
+def test_an_ended_session_needs_somebody_until_a_person_begins_anew(
+    state: str, is_reconciled: bool, ended: timedelta, begun: timedelta | None, needs: str
+) -> None:
+    at = clock.now()
+    said = verdict.end_needs_somebody(
+        state=state,
+        is_reconciled=is_reconciled,
+        ended_at=at - ended,
+        begun_at=None if begun is None else at - begun,
+        at=at,
+    )
+    assert said == needs
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_said"),
+    [
+        ({}, False),
+        ({"actor": "key:bot-1"}, True),  # a program is no person
+        ({"is_demo": True}, True),  # begun by `up`, in a demo person's name
+        ({"created_at": clock.now() - 2 * HOUR}, True),
+    ],
+)
+def test_a_halt_is_off_the_list_once_a_person_trades_that_desk_again(
+    signed_in: Callable[..., Client], changes: dict[str, object], is_said: bool
+) -> None:
+    report = {**REPORT, "total_pnl": "-8.01"}
+    ended = {"created_at": clock.now() - 3 * HOUR, "ended_at": clock.now() - HOUR, "report": report}
+    halted = desk.show(state="HALTED", halt_reason="SESSION_LOSS", **ended)
+    other = desk.show()
+    assert f"Session {halted.session.pk} was halted" in words(signed_in("viewer")), "another desk settles nothing"
+    Session.objects.filter(pk=other.session.pk).update(desk=halted.session.desk, **changes)
+    assert (f"Session {halted.session.pk} was halted" in words(signed_in("viewer"))) == is_said
+
+
 def test_work_is_ordered_by_severity_and_then_by_age() -> None:
     at = clock.now()
     younger = Attention("UNKNOWN", "b", "", at, "", "")
