@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from approvals.rules.scope import Kind
+
+
+# A venue replays other days, and who corrects the book tells when it happened: said only where it is another moment.
+APART = timedelta(minutes=1)
 
 
 class HaltSelected(ReadOnlyAdmin):
@@ -237,14 +242,18 @@ def _state(key: ApiKey) -> str:
 
 @admin.register(AuditEvent)
 class EvidenceAdmin(ReadOnlyAdmin):
-    """What happened, in order; each entry with the leaf that its stored bytes hash to."""
+    """What happened, in the order it was recorded; each entry with the leaf that its stored bytes hash to."""
 
-    list_display = ("id", "time", "actor_text", "action", "subject", "reason")
+    list_display = ("recorded", "happened", "id", "actor_text", "action", "subject", "reason")
+    list_display_links = ("recorded", "id")
     # Searched by what its indexes know: the table grows with every journal.
     search_fields = ("=id", "=subject_id")
     ordering = ("-id",)
     fieldsets = (
-        (None, {"fields": ("time", "actor_text", "action", "subject", "desk", "reason", "request_id")}),
+        (
+            None,
+            {"fields": ("recorded", "happened_at", "actor_text", "action", "subject", "desk", "reason", "request_id")},
+        ),
         (_("Proof"), {"fields": ("leaf_code",)}),
         (_("Before and after"), {"fields": ("before_text", "after_text"), "classes": ("raw",)}),
         (_("The bytes that were hashed"), {"fields": ("bytes_text",), "classes": ("raw",)}),
@@ -253,9 +262,23 @@ class EvidenceAdmin(ReadOnlyAdmin):
     def sentence(self, row: AuditEvent) -> str:
         return f"{self.actor_text(row)} · {row.action} · {self.subject(row)}"
 
-    @admin.display(description=_("Time"), ordering="at")
-    def time(self, row: AuditEvent) -> SafeString:
-        return display.moment(row.at)
+    @admin.display(description=_("Recorded"), ordering="id")
+    def recorded(self, row: AuditEvent) -> SafeString:
+        return display.moment(row.recorded_at)
+
+    @admin.display(description=_("Happened, as told"))
+    def happened(self, row: AuditEvent) -> SafeString:
+        if abs(row.recorded_at - row.at) > APART:
+            return display.moment(row.at)
+        return format_html('<span class="muted">{}</span>', gettext("just then"))
+
+    @admin.display(description=_("Happened, as told"))
+    def happened_at(self, row: AuditEvent) -> SafeString:
+        if row.subject_kind != "ledger.journal":
+            return display.moment(row.at)
+        return format_html(
+            "{} <small>{}</small>", display.moment(row.at), gettext("the venue's clock, or whoever posted")
+        )
 
     @admin.display(description=_("Actor"), ordering="actor")
     def actor_text(self, row: AuditEvent) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +20,11 @@ from crs.portal.verdict import Attention
 from execution.models import Order
 from guardian.models import Heartbeat, Symbol
 from ledger.models import NavMark
+from ledger.operations import posting
 from strategies.models import Session
 from tests.crs.portal import desk
+from tests.crs.portal.desk import M
+from tests.support.factories import make_account, make_chart, make_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,6 +307,25 @@ def test_a_journal_shows_debits_and_credits_that_are_equal(signed_in: Callable[.
     text = words(signed_in("viewer"), f"/admin/ledger/journal/{shown.journal_id}/change/")
     assert f"{shown.account.code}:VENUE" in text
     assert "Sum 100,000.00 USD 100,000.00 USD" in text
+
+
+def test_evidence_is_listed_as_it_was_recorded_and_says_when_it_happened_where_that_differs(
+    signed_in: Callable[..., Client],
+) -> None:
+    """A replay's journals happened in 2017, and once stood so between rows of today."""
+    told = datetime(2017, 12, 4, 0, 35, tzinfo=UTC)
+    account = make_account()
+    chart = make_chart(account=account)
+    legs = [(chart.venue, "USD", M), (chart.external, "USD", -M)]
+    posting.post(make_entry(chart, legs, occurred_at=told), actor=machine("test"))
+    killswitch.engage(scope=GLOBAL, reason="a drill", actor=machine("test"), at=clock.now())
+    body = signed_in("viewer").get("/admin/approvals/auditevent/").content.decode()
+    rows = [re.findall(r"<time[^>]*>([^<]+)</time>", row) for row in re.findall(r"<tr.*?</tr>", body, re.DOTALL)]
+    moments = [row for row in rows if row]
+    assert len(moments[0]) == 1, "the halt happened as it was recorded"
+    assert [row[1] for row in moments if row[1:] == ["2017-12-04 00:35:00"]], "the journal happened long ago"
+    assert [row[0] for row in moments] == sorted((row[0] for row in moments), reverse=True)
+    assert "just then" in body
 
 
 def test_the_trial_balance_stands_under_the_accounts(signed_in: Callable[..., Client]) -> None:
