@@ -12,9 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from approvals.admin import HaltSelected
-from crs.kernel import display
+from crs.kernel import clock, display
 from crs.kernel.money import EXACT, LOT_DECIMALS
 from guardian.models import Symbol
+from guardian.rules.freshness import freshness
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -28,6 +29,18 @@ def plain(value: Decimal | None) -> SafeString:
 def volume(units: int) -> SafeString:
     """Return a volume in lots."""
     return plain(EXACT.divide(Decimal(units), Decimal(10**LOT_DECIMALS)))
+
+
+def freshness_of(row: Symbol) -> str:
+    """Return whether a symbol ticks now; the clock of a replay goes as fast as the session on its account says."""
+    session = getattr(row.account, "trading_session", None)
+    return freshness(
+        received_at=row.received_at,
+        venue_at=row.venue_at,
+        sessions=row.sessions,
+        at=clock.now(),
+        speed=session.speed if session else 1,
+    )
 
 
 @admin.register(Symbol)
@@ -48,7 +61,7 @@ class SymbolAdmin(HaltSelected):
         "gaps",
     )
     list_filter = ("is_active", "is_synthetic", "symbol", "account")
-    list_select_related = ("account",)
+    list_select_related = ("account__trading_session",)
     search_fields = ("symbol", "account__code")
     ordering = ("-is_active", "-account", "symbol")
     fieldsets = (
@@ -80,16 +93,19 @@ class SymbolAdmin(HaltSelected):
 
     def sentence(self, row: Symbol) -> str:
         facts = {"symbol": row.symbol, "account": row.account}
+        if freshness_of(row) in ("STALE", "NO_DATA") and row.is_active:
+            return gettext("%(symbol)s on %(account)s: no price; new risk is refused until it ticks again") % facts
         if row.is_synthetic:
             return gettext("%(symbol)s on %(account)s: its whole path is invented") % facts
         return gettext("%(symbol)s on %(account)s") % facts
 
     def tone(self, row: Symbol) -> str:
-        return "SYNTHETIC" if row.is_synthetic else "ACTIVE" if row.is_active else "ENDED"
+        state = freshness_of(row) if row.is_active else "ENDED"
+        return "SYNTHETIC" if row.is_synthetic and state == "ACTIVE" else state
 
     @admin.display(description=_("State"), ordering="is_active")
     def state(self, row: Symbol) -> SafeString:
-        word = display.status("ACTIVE" if row.is_active else "ENDED")
+        word = display.status(freshness_of(row) if row.is_active else "ENDED")
         return format_html("{} {}", word, display.status("SYNTHETIC")) if row.is_synthetic else word
 
     @admin.display(description=_("Bid"))

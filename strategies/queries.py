@@ -104,6 +104,11 @@ def traded_symbols() -> list[TradedSymbol]:
     return [TradedSymbol(*row) for row in rows]
 
 
+def speeds() -> dict[int, int]:
+    """Return how many venue seconds a second takes on the account of every open session."""
+    return dict(Session.objects.filter(state__in=lifecycle.OPEN, account__isnull=False).values_list("account", "speed"))
+
+
 def venue_clock() -> VenueClock | None:
     """Return the clock of the first running session: where its last tick stood, and how fast it goes."""
     row = (

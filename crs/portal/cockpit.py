@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
@@ -21,7 +20,7 @@ from crs.portal.verdict import Attention
 from execution import queries as execution_queries
 from execution.rules.facts import CASH_DECIMALS
 from guardian import queries as guardian_queries
-from guardian.rules import calendar
+from guardian.rules.freshness import SILENT_MAX, freshness
 from ledger import queries as ledger_queries
 from strategies import queries as strategies_queries
 from strategies.admin import HALT_WORDS
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from guardian.models import Symbol
     from strategies.models import Session, SymbolRun
 
-STALE_S = 15  # wall seconds without a tick while the market is open; as long as a process may be silent
 CURVE_POINTS = 160
 FILLS_SHOWN = 6
 
@@ -56,6 +54,7 @@ class SymbolLine:
     ask: Decimal | None
     spread_points: int | None
     received_at: datetime | None
+    silent_since: datetime  # its last tick, or when it was registered
     lots: int
     trades: int | None
     errors: int
@@ -103,7 +102,7 @@ def facts(request: HttpRequest) -> dict[str, Any]:
             *_releases(request),
             *_ended(at),
             *_unknown(),
-            *_stale(symbols),
+            *_silent_symbols(symbols, at),
             *_silent(signs, at),
         ]
     )
@@ -124,6 +123,7 @@ def facts(request: HttpRequest) -> dict[str, Any]:
         "curve": _curve(navs[0].session) if navs else None,
         "fills": list(execution_queries.fills()[:FILLS_SHOWN]),
         "trust": _trust(signs, symbols, at),
+        "stale_s": int(SILENT_MAX.total_seconds()),
         "integrations": machine.integrations(),
         "cash_decimals": CASH_DECIMALS,
     }
@@ -218,7 +218,21 @@ def _unknown() -> list[Attention]:
     ]
 
 
-def _stale(symbols: Sequence[SymbolLine]) -> list[Attention]:
+def _silent_symbols(symbols: Sequence[SymbolLine], at: datetime) -> list[Attention]:
+    """Symbols without a price in an open market; when not one of them ticks, that is the gateway or the listener."""
+    expected = [line for line in symbols if line.state != "MARKET_CLOSED"]
+    silent = [line for line in expected if at - line.silent_since > SILENT_MAX]
+    if silent and len(silent) == len(expected):
+        return [
+            Attention(
+                "CRITICAL",
+                _("No price of any symbol"),
+                _("the gateway or the listener is silent; new risk is refused until prices come"),
+                max(line.silent_since for line in silent),
+                _("Health"),
+                reverse("health"),
+            )
+        ]
     return [
         Attention(
             "STALE",
@@ -228,8 +242,7 @@ def _stale(symbols: Sequence[SymbolLine]) -> list[Attention]:
             _("Look"),
             reverse("admin:guardian_symbol_change", args=[line.id]),
         )
-        for line in symbols
-        if line.state in ("STALE", "NO_DATA")
+        for line in silent
     ]
 
 
@@ -268,6 +281,7 @@ def _symbols(sessions: Sequence[Session], halts: Sequence[Halt], at: datetime) -
                 ask=row.ask,
                 spread_points=_spread(row),
                 received_at=row.received_at,
+                silent_since=row.received_at or row.registered_at,
                 lots=held.get((row.account_id, row.symbol), 0),
                 trades=run.trades if run else None,
                 errors=run.errors if run else 0,
@@ -291,17 +305,13 @@ def _state(row: Symbol, session: Session | None, run: SymbolRun | None, halts: S
         return "HALTED"
     if run is not None and run.is_stopped:
         return "PAUSED"
-    if row.received_at is None or row.venue_at is None:
-        return "NO_DATA"
-    silent = (at - row.received_at).total_seconds()
-    speed = session.speed if session else 1
-    try:
-        is_open = calendar.is_open(row.sessions, row.venue_at + timedelta(seconds=silent * speed))
-    except (KeyError, ValueError):
-        is_open = True
-    if not is_open:
-        return "MARKET_CLOSED"
-    return "STALE" if silent > STALE_S else "ACTIVE"
+    return freshness(
+        received_at=row.received_at,
+        venue_at=row.venue_at,
+        sessions=row.sessions,
+        at=at,
+        speed=session.speed if session else 1,
+    )
 
 
 # ── NAV and limits ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,11 +364,8 @@ def _trust(signs: Sequence[machine.Sign], symbols: Sequence[SymbolLine], at: dat
         oldest = min(queues, key=lambda sign: sign.at)
         what = _("%(n)d queues are answered") % {"n": len(queues)}
         lines.append(Trust("bad" if oldest.is_silent(at) else "ok", _("Workers"), what, oldest.at))
-    ticks = [line.received_at for line in symbols if line.received_at]
     if symbols:
-        gaps = sum(line.state in ("STALE", "NO_DATA") for line in symbols)
-        what = _("%(n)d without a price") % {"n": gaps} if gaps else _("every symbol ticks")
-        lines.insert(0, Trust("warn" if gaps else "ok", _("Prices"), what, max(ticks, default=None)))
+        lines.insert(0, _prices(symbols, at))
     last = ledger_queries.last_reconciliation()
     if last is not None:
         what = (
@@ -371,3 +378,13 @@ def _trust(signs: Sequence[machine.Sign], symbols: Sequence[SymbolLine], at: dat
     what = drill.reason[:60] if drill else _("never: a drill proves that it works")
     lines.append(Trust("ok" if drill else "warn", _("Last stop"), what, drill.at if drill else None))
     return lines
+
+
+def _prices(symbols: Sequence[SymbolLine], at: datetime) -> Trust:
+    gaps = sum(line.state != "MARKET_CLOSED" and at - line.silent_since > SILENT_MAX for line in symbols)
+    expected = sum(line.state != "MARKET_CLOSED" for line in symbols)
+    newest = max((line.received_at for line in symbols if line.received_at), default=None)
+    if gaps:
+        words = _("%(n)d without a price") % {"n": gaps}
+        return Trust("bad" if gaps == expected else "warn", _("Prices"), words, newest)
+    return Trust("ok", _("Prices"), _("every symbol ticks") if expected else _("every market is closed"), newest)

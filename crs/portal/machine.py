@@ -10,7 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crs import health
+from crs.kernel import clock
 from guardian import queries
+from guardian.rules.freshness import SILENT_MAX, freshness
+from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,7 +72,7 @@ class Integration:
 
 def facts() -> dict[str, Any]:
     """Return everything that the health page shows; it asks each part anew."""
-    seen = parts()
+    seen = [*parts(), prices(clock.now())]
     return {
         "parts": seen,
         "down": [part for part in seen if not part.is_ok],
@@ -84,6 +87,34 @@ def parts() -> list[Part]:
         Part(str(PART_WORDS.get(name, name)), bool(seen["ok"]), str(seen["detail"]))
         for name, seen in ((name, health.look(name)) for name in health.PARTS)
     ]
+
+
+def prices(at: datetime) -> Part:
+    """Return whether prices come: a gateway that stands still keeps its port open, but nothing ticks any more."""
+    speeds = strategies_queries.speeds()
+    states = [
+        (
+            freshness(
+                received_at=row.received_at,
+                venue_at=row.venue_at,
+                sessions=row.sessions,
+                at=at,
+                speed=speeds.get(row.account_id, 1),
+            ),
+            at - (row.received_at or row.registered_at) > SILENT_MAX,
+        )
+        for row in queries.active_symbols()
+    ]
+    expected = [is_silent for state, is_silent in states if state != "MARKET_CLOSED"]
+    name = _("Prices")
+    if not expected:
+        return Part(name, is_ok=True, detail=_("every market is closed") if states else _("no symbol is watched"))
+    if all(expected):
+        return Part(name, is_ok=False, detail=_("no symbol ticks: the gateway or the listener is silent"))
+    silent = sum(expected)
+    return Part(
+        name, is_ok=True, detail=_("%(n)d without a price") % {"n": silent} if silent else _("every symbol ticks")
+    )
 
 
 def signs() -> list[Sign]:

@@ -229,6 +229,40 @@ def test_a_closed_market_is_no_fault(signed_in: Callable[..., Client]) -> None:
     assert "No price" not in text
 
 
+def test_a_gateway_that_stands_still_is_said_on_every_page_that_shows_prices(signed_in: Callable[..., Client]) -> None:
+    """Frozen, it keeps its port open: only the age of its ticks tells."""
+    shown = desk.show()
+    browser = signed_in("viewer")
+    assert "Prices every symbol ticks" in words(browser, "/health/")
+    Symbol.objects.update(received_at=shown.at - timedelta(seconds=12))
+    text = words(browser)
+    assert "No price of any symbol the gateway or the listener is silent" in text
+    assert "all is well" not in text
+    assert "Prices 2 without a price" in text
+    health = words(browser, "/health/")
+    assert "Every part works" not in health
+    assert "Prices no symbol ticks" in health
+    assert words(browser, "/admin/guardian/symbol/").count(" Stale ") == 2
+    page = f"/admin/guardian/symbol/{Symbol.objects.earliest('pk').pk}/change/"
+    assert "no price; new risk is refused until it ticks again" in words(browser, page)
+
+
+def test_a_symbol_that_was_registered_just_now_may_wait_for_its_first_tick(signed_in: Callable[..., Client]) -> None:
+    desk.show()
+    Symbol.objects.update(received_at=None, venue_at=None)
+    assert "No price" not in words(signed_in("viewer"))
+    Symbol.objects.update(registered_at=clock.now() - timedelta(seconds=12))
+    assert "No price of any symbol" in words(signed_in("viewer"))
+
+
+def test_a_closed_market_is_no_fault_of_health(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    hours = {"always_open": False, "timezone": "UTC", "weekly": []}
+    Symbol.objects.update(received_at=shown.at - timedelta(hours=1), sessions=hours)
+    assert "Prices every market is closed works" in words(signed_in("viewer"), "/health/")
+    assert words(signed_in("viewer"), "/admin/guardian/symbol/").count("Market closed") == 2
+
+
 def test_everything_stopped_is_the_first_sentence(signed_in: Callable[..., Client]) -> None:
     shown = desk.show()
     killswitch.engage(scope=GLOBAL, reason="a drill", actor=machine("test"), at=shown.at)
