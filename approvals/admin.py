@@ -69,6 +69,18 @@ class AccountAdmin(HaltSelected):
         (None, {"fields": ("currency", "timezone", "opened", "closed")}),
     )
 
+    def sentence(self, row: Account) -> str:
+        if row.venue.kind == "HOUSE":
+            return gettext("The house account of desk %(desk)s: it stands for the desk itself") % {"desk": row.desk}
+        words = gettext("An account of desk %(desk)s at %(venue)s: %(money)s")
+        if row.closed_at is not None:
+            words = gettext("A closed account of desk %(desk)s at %(venue)s: %(money)s")
+        money = gettext("real money") if row.trade_mode == "REAL" else gettext("no real money")
+        return words % {"desk": row.desk, "venue": row.venue, "money": money}
+
+    def tone(self, row: Account) -> str:
+        return "ACTIVE" if row.closed_at is None else "CLOSED"
+
     @admin.display(description=_("Book"), ordering="book")
     def book_word(self, row: Account) -> str:
         return row.get_book_display()
@@ -161,6 +173,10 @@ class LossLimitAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     empty_hint = _("A session sets its own limit when it starts: manage.py session --max-loss.")
     fields = ("account", "desk", "kind", "limit_amount", "opening_amount", "set_time", "set_by")
+
+    def sentence(self, row: LossLimit) -> SafeString:
+        words = gettext("The session on {account} may lose {limit} of the {opening} it began with")
+        return format_html(words, account=row.account, limit=self.limit_amount(row), opening=self.opening_amount(row))
 
     @admin.display(description=_("Limit"), ordering="limit_units")
     def limit_amount(self, row: LossLimit) -> SafeString:

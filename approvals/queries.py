@@ -30,6 +30,8 @@ from approvals.rules.desks import UnknownDesk, house_code
 from crs.kernel.lookup import row_ids
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.contrib.auth.models import User
     from django.db.models import QuerySet
 
@@ -37,6 +39,30 @@ if TYPE_CHECKING:
     from approvals.rules.roles import Act
     from approvals.rules.scope import Scope
     from crs.kernel.actor import Actor
+
+# Events stand nearly in the order of their moments: another transaction's statement may have taken its numbers between.
+EVENTS_APART_MAX = 5_000
+# Halving the sequence until the first event that is not older: some 30 steps down the primary key, whatever the table
+# holds. An index for journals would cost every posting.
+EVENT_RECORDED = """
+WITH RECURSIVE halving (low, high) AS (
+    SELECT min(id), max(id) FROM public.approvals_auditevent
+    UNION ALL
+    SELECT CASE WHEN probe.recorded_at < %(at)s THEN (low + high) / 2 + 1 ELSE low END,
+           CASE WHEN probe.recorded_at < %(at)s THEN high ELSE (low + high) / 2 END
+    FROM halving CROSS JOIN LATERAL (
+        SELECT event.recorded_at FROM public.approvals_auditevent AS event
+        WHERE event.id >= (low + high) / 2 ORDER BY event.id LIMIT 1
+    ) AS probe
+    WHERE low < high
+), place AS (SELECT low AS id FROM halving WHERE low = high)
+SELECT event.id FROM place CROSS JOIN LATERAL (
+    SELECT near.id FROM public.approvals_auditevent AS near
+    WHERE near.id BETWEEN place.id - %(apart)s AND place.id + %(apart)s
+      AND near.subject_kind = %(kind)s AND near.subject_id = %(id)s AND near.recorded_at = %(at)s
+    ORDER BY near.id LIMIT 1
+) AS event
+"""
 
 _watch: halt_watch.HaltWatch | None = None
 _watch_lock = threading.Lock()
@@ -100,6 +126,18 @@ def open_accounts(desk: Desk | None = None) -> QuerySet[Account]:
 def events_of(subject_kind: str, subject_id: str | int) -> QuerySet[AuditEvent]:
     """Return what happened to one subject, oldest first."""
     return AuditEvent.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id)).order_by("id")
+
+
+def event_recorded(subject_kind: str, subject_id: str | int, *, recorded_at: datetime) -> int | None:
+    """Return the event of a subject that was recorded at this very moment, such as a journal's; None when none is near.
+
+    Journals have no index of their events: both carry the same moment, and the sequence is searched for that.
+    """
+    told: dict[str, Any] = {"kind": subject_kind, "id": str(subject_id), "at": recorded_at, "apart": EVENTS_APART_MAX}
+    with connection.cursor() as cursor:
+        cursor.execute(EVENT_RECORDED, told)
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 # ── Who may ───────────────────────────────────────────────────────────────────────────────────────────────────────────

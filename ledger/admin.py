@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Sum
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -105,6 +105,25 @@ class JournalAdmin(ReadOnlyAdmin):
         return display.code(bytes(row.digest).hex(), short=True)
 
 
+# What stands on a ledger account, by its kind (ledger.models.AccountType), for whoever meets it for the first time.
+TYPE_WORDS = {
+    "STRATEGY": _("assets of a strategy, and the notional of its open margin positions"),
+    "VENUE": _("cash at the venue, equal to the balance that the venue states"),
+    "PROTOCOL": _("positions in protocols"),
+    "GAS": _("what transactions cost on their chain"),
+    "FEES": _("what the venue charged"),
+    "BRIDGE_IN_TRANSIT": _("what is under way between chains"),
+    "FUND_POOL": _("capital that nothing uses yet"),
+    "REWARD_INCOME": _("rewards that were earned"),
+    "CONVERSION": _("both ways of every exchange of one asset for another"),
+    "EQUITY": _("opening balances and owners' capital"),
+    "EXTERNAL": _("the outside world of deposits and withdrawals"),
+    "SUSPENSE": _("differences that nobody has explained yet"),
+    "ROUNDING": _("what is left below the last digit"),
+    "FOREIGN": _("trades of others on our login"),
+}
+
+
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(ReadOnlyAdmin):
     """The chart of accounts with what stands on each row now. The last line is the trial balance."""
@@ -122,7 +141,7 @@ class LedgerAccountAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).prefetch_related("balances__asset")
 
     def sentence(self, row: LedgerAccount) -> str:
-        return row.code
+        return f"{row.code}: {TYPE_WORDS[row.type]}"
 
     def totals(self, rows: QuerySet[Any]) -> list[tuple[str | _StrPromise, SafeString]]:
         sums = (
@@ -186,8 +205,9 @@ class NavAdmin(ReadOnlyAdmin):
         (_("Marks"), {"fields": ("marks",), "classes": ("raw",)}),
     )
 
-    def sentence(self, row: NavMark) -> str:
-        return gettext("%(account)s at %(at)s UTC") % {"account": row.account, "at": f"{row.at:%Y-%m-%d %H:%M:%S}"}
+    def sentence(self, row: NavMark) -> SafeString:
+        words = gettext("{account} was worth {nav} at {at} UTC")
+        return format_html(words, account=row.account, nav=self.nav_amount(row), at=display.moment(row.at))
 
     @admin.display(description=_("Time"), ordering="at")
     def struck(self, row: NavMark) -> SafeString:

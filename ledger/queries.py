@@ -243,6 +243,11 @@ def journal(journal_id: int, desk_id: int | None = None) -> Journal | None:
     return (rows if desk_id is None else rows.filter(desk_id=desk_id)).first()
 
 
+def evidence_of(journal: Journal) -> int | None:
+    """Return the number of the event that a journal left in the evidence; both were recorded at the same moment."""
+    return desks.event_recorded("ledger.journal", journal.pk, recorded_at=journal.recorded_at)
+
+
 def journals(desk_id: int | None = None) -> QuerySet[Journal]:
     """Return the journals of one desk or of all, newest first."""
     rows = Journal.objects.select_related("desk", "account").order_by("-id")

@@ -61,6 +61,11 @@ def session(session_id: int) -> Session:
     return sessions().get(pk=session_id)
 
 
+def session_on(account_id: int) -> Session | None:
+    """Return the session that trades, or traded, on an account of its own."""
+    return sessions().filter(account_id=account_id).first()
+
+
 def find_sessions(text: str, *, limit: int) -> list[Session]:
     """Return the sessions with this id, whose key begins so, or whose account's code does, newest first."""
     named = Q(pk__in=row_ids(text)) | Q(account__code__istartswith=text)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from execution.models import Fill
     from ledger.models import Journal, LedgerAccount, Posting
     from strategies.models import Session, SymbolRun
 
@@ -116,6 +117,30 @@ def _leg(posting: Posting) -> Leg:
 
 def _sums(rows: QuerySet[Posting]) -> tuple[AssetSum, ...]:
     return tuple(AssetSum(Amount(asset, a), Amount(asset, b)) for asset, a, b in ledger_queries.turnover(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Where a fill leads: its order, the intent of that, and its session (the venue's own deals may lack them), its
+    journal, and the journal's event of evidence."""
+
+    order_id: int | None
+    intent_id: int | None
+    session_id: int | None
+    journal_id: int
+    event_id: int | None
+
+
+def fill_traces(fill: Fill) -> Traces:
+    """Return where a fill leads."""
+    session = strategies_queries.session_on(fill.account_id)
+    return Traces(
+        order_id=fill.order_id,
+        intent_id=fill.order.intent_id if fill.order else None,
+        session_id=session.pk if session else None,
+        journal_id=fill.journal_id,
+        event_id=ledger_queries.evidence_of(fill.journal),
+    )
 
 
 @dataclass(frozen=True, slots=True)

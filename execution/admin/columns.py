@@ -40,6 +40,16 @@ def cash(fill: Fill, units: int, *, tone: bool = False) -> SafeString:
     return display.amount(Amount(Asset(fill.account.currency, CASH_DECIMALS), units), signed=tone, tone=tone)
 
 
+def entry_word(fill: Fill) -> str:
+    """Return what a deal does to its position, in words; one that MetaTrader names newly is shown by its name."""
+    return {
+        "IN": gettext("opens"),
+        "OUT": gettext("closes"),
+        "INOUT": gettext("turns"),
+        "OUT_BY": gettext("closes against another"),
+    }.get(fill.entry, fill.entry)
+
+
 class Traded(ReadOnlyAdmin):
     """Columns that intents, orders and fills share."""
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.db.models import Sum
-from django.utils.translation import gettext
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from crs.kernel import display
 from crs.kernel.money import Amount, Asset
-from execution.admin.columns import Traded, cash, price
+from execution.admin.columns import Traded, cash, entry_word, lots, price
 from execution.models import Fill
 from execution.rules.facts import CASH_DECIMALS
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class FillAdmin(Traded):
     """A deal of the venue, as it stated it, and as it stands in the book."""
 
+    change_form_template = "crs/fill.html"
     empty_hint = _("A fill appears here in the same moment as its journal in the book.")
     list_display = (
         "deal",
@@ -62,6 +63,17 @@ class FillAdmin(Traded):
         (_("Money"), {"fields": ("profit_amount", "commission_amount", "fee_amount", "swap_amount")}),
     )
 
+    def sentence(self, row: Fill) -> SafeString:
+        return format_html(
+            str(_("{side} {lots} lots of {symbol} at {price} on {account}: {entry}")),
+            side=self.side_word(row),
+            lots=lots(row.quantity),
+            symbol=row.symbol,
+            price=price(row.price),
+            account=row.account.code,
+            entry=entry_word(row),
+        )
+
     def totals(self, rows: QuerySet[Fill]) -> list[tuple[str | _StrPromise, SafeString]]:
         sums = rows.order_by().values("account__currency").annotate(profit=Sum("profit"), paid=Sum("commission"))
         return [
@@ -80,12 +92,7 @@ class FillAdmin(Traded):
 
     @admin.display(description=_("Entry"), ordering="entry")
     def entry_word(self, row: Fill) -> str:
-        return {
-            "IN": gettext("opens"),
-            "OUT": gettext("closes"),
-            "INOUT": gettext("turns"),
-            "OUT_BY": gettext("closes against another"),
-        }.get(row.entry, row.entry)
+        return entry_word(row)
 
     @admin.display(description=_("Price"), ordering="price")
     def price_number(self, row: Fill) -> SafeString:

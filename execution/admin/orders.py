@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crs.kernel import display
 from crs.kernel.admin import ReadOnlyInline
-from execution.admin.columns import WISH, Traded, cash, lots, price
+from execution.admin.columns import WISH, Traded, cash, entry_word, lots, price
 from execution.models import Fill, Order
 
 if TYPE_CHECKING:
@@ -22,7 +22,15 @@ class FillsInline(ReadOnlyInline):
 
     model = Fill
     verbose_name_plural = _("fills")
-    fields = readonly_fields = ("deal", "entry", "quantity_number", "price_number", "profit_amount", "booked")
+    fields = readonly_fields = ("deal_link", "entry_text", "quantity_number", "price_number", "profit_amount", "booked")
+
+    @admin.display(description=_("Deal"))
+    def deal_link(self, row: Fill) -> SafeString:
+        return display.link("admin:execution_fill_change", row.pk, row.deal)
+
+    @admin.display(description=_("Entry"))
+    def entry_text(self, row: Fill) -> str:
+        return entry_word(row)
 
     @admin.display(description=_("Lots"))
     def quantity_number(self, row: Fill) -> SafeString:

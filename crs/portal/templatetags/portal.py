@@ -19,6 +19,7 @@ from crs.kernel import display
 from crs.kernel.money import EXACT, Amount, Asset
 from crs.portal import book
 from execution.rules.facts import CASH_DECIMALS, LOT_DECIMALS
+from ledger import queries as ledger_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 register = template.Library()
 
 register.simple_tag(book.account_lines)
+register.simple_tag(book.fill_traces)
 register.simple_tag(book.journal_legs)
 register.simple_tag(book.session_story)
+register.simple_tag(ledger_queries.evidence_of, name="journal_evidence")
 register.simple_tag(display.amount, name="amount")
 register.simple_tag(display.code, name="code")
 register.simple_tag(display.decimal, name="number")

@@ -179,7 +179,7 @@ def fill(order: Order, *, journal_id: int, deal: str, at: datetime, **changes: A
         "symbol": order.symbol,
         "side": order.side,
         "quantity": order.quantity,
-        "order": order,
+        "order_id": order.pk,
         "journal_id": journal_id,
         "deal": deal,
         "venue_order": deal,

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from approvals.operations import killswitch
+from approvals.models import Account, AuditEvent
+from approvals.operations import killswitch, limits
+from approvals.rules.desks import house_code
 from approvals.rules.scope import GLOBAL, Scope
 from crs.kernel import clock
 from crs.kernel.actor import Actor, machine
@@ -19,7 +21,9 @@ from crs.portal import book, verdict
 from crs.portal.verdict import Attention
 from execution.models import Order
 from guardian.models import Heartbeat, Symbol
-from ledger.models import NavMark
+from ledger.admin import TYPE_WORDS
+from ledger.models import LedgerAccount, NavMark
+from ledger.models.accounts import AccountType
 from ledger.operations import posting
 from strategies.models import Session
 from tests.crs.portal import desk
@@ -360,6 +364,58 @@ def test_evidence_is_listed_as_it_was_recorded_and_says_when_it_happened_where_t
     assert [row[1] for row in moments if row[1:] == ["2017-12-04 00:35:00"]], "the journal happened long ago"
     assert [row[0] for row in moments] == sorted((row[0] for row in moments), reverse=True)
     assert "just then" in body
+
+
+def test_a_fill_leads_to_its_order_session_journal_and_evidence(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    order = desk.order(shown.account, at=shown.at)
+    row = desk.fill(order, journal_id=shown.journal_id, deal="77", at=shown.at)
+    event = AuditEvent.objects.get(subject_kind="ledger.journal", subject_id=shown.journal_id)
+    browser = signed_in("viewer")
+    body = browser.get(f"/admin/execution/fill/{row.pk}/change/").content.decode()
+    for path in (
+        f"/admin/ledger/journal/{shown.journal_id}/change/",
+        f"/admin/execution/order/{order.pk}/change/",
+        f"/admin/execution/intent/{order.intent_id}/change/",
+        f"/admin/strategies/session/{shown.session.pk}/change/",
+        f"/admin/approvals/auditevent/{event.pk}/change/",
+    ):
+        assert f'<a class="num" href="{path}">' in body
+    journal = browser.get(f"/admin/ledger/journal/{shown.journal_id}/change/").content.decode()
+    assert f'<a class="num" href="/admin/approvals/auditevent/{event.pk}/change/">' in journal
+
+
+def test_what_the_venue_did_by_itself_is_said(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    order = desk.order(shown.account, at=shown.at)
+    row = desk.fill(order, journal_id=shown.journal_id, deal="77", at=shown.at, order_id=None, entry="OUT")
+    text = words(signed_in("viewer"), f"/admin/execution/fill/{row.pk}/change/")
+    assert f"Buy 0.01 lots of BTCUSD.s at 14,267.10 on {shown.account.code}: closes" in text
+    assert "The venue did this by itself." in text
+
+
+def test_pages_of_the_book_and_of_accounts_begin_with_what_they_show(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    account = shown.account
+    limit = limits.set_loss_limit(
+        account=account, limit_units=1000 * M, opening_equity_units=100_000 * M, actor=machine("test"), at=shown.at
+    )
+    chart = LedgerAccount.objects.get(code=f"{account.code}:VENUE")
+    mark = NavMark.objects.filter(account=account).latest("pk")
+    house = Account.objects.get(code=house_code(account.desk.code, account.book))
+    browser = signed_in("viewer")
+    for page, said in (
+        (f"approvals/account/{account.pk}", f"An account of desk {account.desk.code} at PAPER: no real money"),
+        (f"approvals/account/{house.pk}", f"The house account of desk {account.desk.code}"),
+        (f"approvals/losslimit/{limit.pk}", "may lose 1,000.00 USD of the 100,000.00 USD it began with"),
+        (f"ledger/ledgeraccount/{chart.pk}", "VENUE: cash at the venue, equal to the balance that the venue states"),
+        (f"ledger/navmark/{mark.pk}", f"{account.code} was worth 99,998.00 USD at"),
+    ):
+        assert said in words(browser, f"/admin/{page}/change/")
+
+
+def test_every_kind_of_ledger_account_is_told_in_words() -> None:
+    assert set(TYPE_WORDS) == set(AccountType.values)
 
 
 def test_the_trial_balance_stands_under_the_accounts(signed_in: Callable[..., Client]) -> None:
