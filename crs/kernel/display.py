@@ -107,7 +107,7 @@ STATUS: dict[str, Status] = {
 def icon(name: str, size: Literal["", "s", "xl"] = "") -> SafeString:
     """Return one symbol of the sprite; hidden from screen readers, for a word always stands beside it."""
     return format_html(
-        '<svg class="ic{}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        '<svg class="ic{}" aria-hidden="true"><use href="{}#{}"/></svg>',
         f" ic-{size}" if size else "",
         static("crs/icons.svg"),
         name,
@@ -176,6 +176,16 @@ def moment(at: datetime | None, *, age: bool = False, old: int = 0) -> SafeStrin
         stamp,
         stamp[11:],
     )
+
+
+def duration(seconds: float) -> str:
+    """Return a whole duration in its largest unit that leaves no rest: 30 s, 5 min, 1 h, 2 d; below a second in ms."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:g} s"
 
 
 def code(text: str, *, short: bool = False) -> SafeString:
