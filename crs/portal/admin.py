@@ -123,7 +123,7 @@ class TimetableAdmin(_ByAdministrators, beat_admin.PeriodicTaskAdmin, ModelAdmin
 
     @admin.display(description=_("Every"))
     def every(self, row: PeriodicTask) -> str:
-        return str(row.schedule.run_every) if row.interval_id else str(row.scheduler)
+        return display.duration(row.schedule.run_every.total_seconds()) if row.interval_id else str(row.scheduler)
 
     @admin.display(description=_("Last run"), ordering="last_run_at")
     def last_run(self, row: PeriodicTask) -> SafeString:

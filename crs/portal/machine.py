@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from crs import health
 from crs.kernel import clock
@@ -117,9 +117,20 @@ def prices(at: datetime) -> Part:
     )
 
 
+def _said(detail: str) -> str:
+    """Return what a process wrote beside its heartbeat, in the reader's language; the listener counts its symbols."""
+    count, _space, noun = detail.partition(" ")
+    if noun == "symbols" and count.isdecimal():
+        return ngettext("%(n)d symbol", "%(n)d symbols", int(count)) % {"n": int(count)}
+    return detail
+
+
 def signs() -> list[Sign]:
     """Return the signs of life: processes by their heartbeat, queues by their canary."""
-    beats = [Sign(str(PROCESS_WORDS.get(row.process, row.process)), row.at, row.detail) for row in queries.heartbeats()]
+    beats = [
+        Sign(str(PROCESS_WORDS.get(row.process, row.process)), row.at, _said(row.detail))
+        for row in queries.heartbeats()
+    ]
     queues = [
         Sign(_("Queue %s") % row.queue, row.answered_at, _("a worker answers"), is_queue=True)
         for row in queries.canaries()

@@ -418,6 +418,37 @@ def test_every_kind_of_ledger_account_is_told_in_words() -> None:
     assert set(TYPE_WORDS) == set(AccountType.values)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", ("1 symbol", "3 symbols")), ("zh-hans", ("1 个品种", "3 个品种"))]
+)
+def test_the_listener_counts_symbols_in_the_reader_s_language(
+    signed_in: Callable[..., Client], language: str, said: tuple[str, str]
+) -> None:
+    browser = signed_in("viewer")
+    browser.cookies["django_language"] = language
+    for number, shown in zip((1, 3), said, strict=True):
+        detail = {"at": clock.now(), "detail": f"{number} symbols"}
+        Heartbeat.objects.update_or_create(process="daemon:listener", defaults=detail)
+        for path in ("/admin/", "/health/"):
+            assert f" {shown} " in words(browser, path)
+
+
+def test_an_order_says_what_its_fills_did_and_leads_to_them(signed_in: Callable[..., Client]) -> None:
+    shown = desk.show()
+    order = desk.order(shown.account, at=shown.at)
+    row = desk.fill(order, journal_id=shown.journal_id, deal="77", at=shown.at, entry="OUT")
+    browser = signed_in("viewer")
+    path = f"/admin/execution/order/{order.pk}/change/"
+    assert "77 closes 0.01" in words(browser, path)
+    assert f'href="/admin/execution/fill/{row.pk}/change/"' in browser.get(path).content.decode()
+
+
+def test_the_timetable_says_how_often_in_units(signed_in: Callable[..., Client]) -> None:
+    text = words(signed_in("viewer"), "/admin/django_celery_beat/periodictask/?all=")
+    assert " 30 s " in text
+    assert "0:00:" not in text
+
+
 def test_the_trial_balance_stands_under_the_accounts(signed_in: Callable[..., Client]) -> None:
     desk.show()
     assert "balances 0.00 USD" in words(signed_in("viewer"), "/admin/ledger/ledgeraccount/")

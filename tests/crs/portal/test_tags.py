@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.utils.html import strip_tags
 
+from crs.kernel import display
 from crs.portal.templatetags import portal
 from execution.rules.gate import RULES
 
@@ -95,3 +96,20 @@ def test_every_rule_of_the_gate_has_a_word() -> None:
 )
 def test_a_column_of_figures_is_known_by_its_name(name: str, is_figure: bool) -> None:
     assert portal.is_figure(name) is is_figure
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.25, "250 ms"),
+        (1, "1 s"),
+        (30, "30 s"),
+        (60, "1 min"),
+        (90, "90 s"),
+        (3_600, "1 h"),
+        (86_400, "1 d"),
+        (1.5, "1.5 s"),
+    ],
+)
+def test_a_duration_has_its_unit(seconds: float, said: str) -> None:
+    assert display.duration(seconds) == said
