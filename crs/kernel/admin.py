@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import html
 from contextlib import contextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import ShowFacets
@@ -14,11 +12,11 @@ from django.contrib.admin.utils import label_for_field, lookup_field
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator as DjangoPaginator
 from django.db import DataError, connection
-from django.http import StreamingHttpResponse
 from django.urls import path
 from django.utils.functional import cached_property
 from django.utils.html import strip_tags
 
+from crs.kernel import sheet
 from crs.kernel.display import NOTHING
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from django.contrib.admin import TabularInline as TypedTabularInline
     from django.contrib.admin.views.main import ChangeList as TypedChangeList
     from django.db.models import Model, QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, StreamingHttpResponse
     from django.urls import URLPattern
     from django.utils.functional import _StrPromise
     from django.utils.safestring import SafeString
@@ -47,7 +45,6 @@ else:
 
 ESTIMATE = "SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass"
 EXPORT_CHUNK = 500
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 EXACT_ROWS_MAX = 100_000  # above it a list without filters says about how many rows there are
 
 
@@ -68,17 +65,9 @@ class LargePaginator(Paginator):
         return int(rows.count())
 
 
-class _Echo:
-    """A file that hands back what is written: the CSV writer then makes lines for a stream."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def export_cell(value: object) -> str:
-    """Return a cell of a list as plain text; one that a spreadsheet would take for a formula is prefixed."""
-    text = "" if value is None else " ".join(html.unescape(strip_tags(str(value).replace("<abbr>", " "))).split())
-    return f"'{text}" if text.startswith(FORMULA) else text
+def plain(value: object) -> str:
+    """Return a cell of a list as plain text."""
+    return "" if value is None else " ".join(html.unescape(strip_tags(str(value).replace("<abbr>", " "))).split())
 
 
 class _Rows(ChangeList):
@@ -162,14 +151,9 @@ class ReadOnlyAdmin(AnyQuery, _ReadOnly, ModelAdmin):
             raise BadRequest("no list is cut like this") from error
         columns = [name for name in self.get_list_display(request) if name != "action_checkbox"]
         rows = changes.get_queryset(request).iterator(chunk_size=EXPORT_CHUNK)
-        writer = csv.writer(_Echo())
         head = [str(label_for_field(name, self.model, self)) for name in columns]
-        lines = ([export_cell(lookup_field(name, row, self)[2]) for name in columns] for row in rows)
-        answer = StreamingHttpResponse(
-            map(writer.writerow, chain([head], lines)), content_type="text/csv; charset=utf-8"
-        )
-        answer["Content-Disposition"] = f'attachment; filename="{self.opts.model_name}.csv"'
-        return answer
+        lines = ([plain(lookup_field(name, row, self)[2]) for name in columns] for row in rows)
+        return sheet.download(str(self.opts.model_name), head, lines)
 
     def sentence(self, row: Any) -> str | SafeString:  # noqa: ARG002 — subclasses look at the row
         """Return one sentence of what `row` is, for the head of its page; "" draws none."""

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from crs.kernel.evidence import instant
 from crs.kernel.money import Amount, Asset
 from execution.rules.facts import CASH_DECIMALS
 from guardian import queries as guardian_queries
@@ -13,7 +14,7 @@ from ledger import queries as ledger_queries
 from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from django.db.models import QuerySet
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 CURVE_POINTS = 400
 POSTINGS_SHOWN = 50
 PAGE_ROWS = 25
+EXPORT_ROWS_MAX = 100_000  # what a spreadsheet takes well; whoever needs more asks by account or time, or over REST
+EXPORT_PART = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,73 @@ class PostingsPage:
 
 def postings_page(wanted: Wanted, *, after: tuple[int, int] | None) -> PostingsPage:
     """Return the postings that are `wanted`, from below the journal and leg of `after` on."""
+    rows = _wanted_rows(wanted)
+    page = rows if after is None else ledger_queries.postings_after(rows, journal_id=after[0], leg=after[1])
+    found = list(page[: PAGE_ROWS + 1])
+    shown = found[:PAGE_ROWS]
+    return PostingsPage(
+        legs=tuple(_leg(posting) for posting in shown),
+        sums=_sums(rows) if wanted.account else (),
+        after=(shown[-1].journal_id, shown[-1].leg) if len(found) > PAGE_ROWS else None,
+    )
+
+
+def postings_lines(wanted: Wanted, *, cut: str) -> Iterator[Sequence[object]]:
+    """Return the postings that are `wanted` as lines of text under `LINE_HEAD`, newest first, a part at a time.
+
+    After `EXPORT_ROWS_MAX` a last line says `cut`. No cursor stays open while a slow reader takes his lines.
+    """
+    rows, written = _wanted_rows(wanted), 0
+    after: tuple[int, int] | None = None
+    while True:
+        page = rows if after is None else ledger_queries.postings_after(rows, journal_id=after[0], leg=after[1])
+        part = list(page[:EXPORT_PART])
+        if written + len(part) > EXPORT_ROWS_MAX:
+            yield from (_line(posting) for posting in part[: EXPORT_ROWS_MAX - written])
+            yield [cut]
+            return
+        yield from (_line(posting) for posting in part)
+        written += len(part)
+        if len(part) < EXPORT_PART:
+            return
+        after = (part[-1].journal_id, part[-1].leg)
+
+
+LINE_HEAD = (
+    "journal",
+    "leg",
+    "occurred_at",
+    "recorded_at",
+    "kind",
+    "book",
+    "account",
+    "asset",
+    "debit",
+    "credit",
+    "key",
+    "memo",
+)
+
+
+def _line(posting: Posting) -> Sequence[object]:
+    journal, amount = posting.journal, posting.asset.money.text(abs(posting.units))
+    return (
+        journal.pk,
+        posting.leg,
+        instant(posting.occurred_at),
+        instant(journal.recorded_at),
+        journal.kind,
+        journal.book,
+        posting.account.code,
+        posting.asset.code,
+        amount if posting.units > 0 else "",
+        amount if posting.units < 0 else "",
+        journal.key,
+        journal.memo,
+    )
+
+
+def _wanted_rows(wanted: Wanted) -> QuerySet[Posting]:
     rows = ledger_queries.postings()
     if wanted.account:
         rows = rows.filter(account__code__startswith=wanted.account)
@@ -177,14 +247,7 @@ def postings_page(wanted: Wanted, *, after: tuple[int, int] | None) -> PostingsP
         rows = rows.filter(occurred_at__gte=wanted.since)
     if wanted.until:
         rows = rows.filter(occurred_at__lte=wanted.until)
-    page = rows if after is None else ledger_queries.postings_after(rows, journal_id=after[0], leg=after[1])
-    found = list(page[: PAGE_ROWS + 1])
-    shown = found[:PAGE_ROWS]
-    return PostingsPage(
-        legs=tuple(_leg(posting) for posting in shown),
-        sums=_sums(rows) if wanted.account else (),
-        after=(shown[-1].journal_id, shown[-1].leg) if len(found) > PAGE_ROWS else None,
-    )
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
     from django.utils.functional import _StrPromise
 
     from approvals.rules.roles import Act
@@ -71,12 +72,12 @@ def refused(request: HttpRequest, act: Act) -> HttpResponse:
     return pages.render(request, "crs/refused.html", title=_("Not permitted"), status=403, **facts)
 
 
-def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def signed_in(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Let members of staff in; everybody else signs in first and comes back to this address with its query."""
 
     @never_cache
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not (request.user.is_active and request.user.is_staff):
             return redirect_to_login(_address(request))
         return view(request, *args, **kwargs)
@@ -105,13 +106,13 @@ def fragment(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return guarded
 
 
-def allowed(act: Act) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def allowed(act: Act) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Let in who may do `act`; other members of staff read who may, and nobody else learns that the page exists."""
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @signed_in
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             return view(request, *args, **kwargs) if may(request, act) else refused(request, act)
 
         return guarded

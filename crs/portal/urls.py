@@ -18,6 +18,7 @@ routes = [
     path("kill/<int:epoch>/release/", kill.ask_release, name="kill-release"),
     path("kill/<int:epoch>/release/confirm/", kill.confirm_release, name="kill-release-confirm"),
     path("postings/", postings.page, name="postings"),
+    path("postings/export.csv", postings.export, name="postings-export"),
     path("find/", find.page, name="find"),
     path("health/", health.page, name="health"),
     path("health/live/", health.live, name="health-live"),

@@ -16,7 +16,8 @@ from approvals.rules.desks import house_code
 from approvals.rules.scope import GLOBAL, Scope
 from crs.kernel import clock
 from crs.kernel.actor import Actor, machine
-from crs.kernel.admin import export_cell
+from crs.kernel.admin import plain
+from crs.kernel.sheet import cell as sheet_cell
 from crs.portal import book, verdict
 from crs.portal.verdict import Attention
 from execution.models import Order
@@ -494,7 +495,7 @@ def test_every_list_offers_its_export_with_its_filters(signed_in: Callable[..., 
     [("=1+1", "'=1+1"), ("-5", "'-5"), ("@x", "'@x"), ("−5.00", "−5.00"), (None, ""), ("<b>a</b> &amp; b", "a & b")],
 )
 def test_a_cell_is_never_a_formula(cell: str | None, shown: str) -> None:
-    assert export_cell(cell) == shown
+    assert sheet_cell(plain(cell)) == shown
 
 
 def test_the_curve_of_an_endless_session_is_thinned_and_keeps_its_ends(
