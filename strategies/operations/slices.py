@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import connection
+from django.db import OperationalError, connection
 
 from crs.kernel import work
 from crs.kernel.refusal import Refusal
@@ -55,6 +56,7 @@ OPENED_LATE: Final = TASK / 2  # no time is left to trade in: the next slice beg
 # Answers that another try would get again: the session cannot be opened.
 DEFINITE: Final = (GatewayRejected, AccountMismatch, opening.AccountNotFresh)
 RETRY_MAX_S: Final = 5
+LET_GO_PAUSES_S: Final = (0.2, 0.3, 0.5, 0.5, 0.5, 1.0)  # in all less than a lease: waiting longer would gain nothing
 
 
 def trade(*, group_id: int, holder: str, now: Callable[[], datetime]) -> bool:
@@ -92,7 +94,7 @@ class Slice:
         except Exception as error:  # whatever it was: let go, count it, and let another try
             logger.exception("a slice of group %d failed", self.group_id)
             if self.lease is not None:
-                _give_up(self.lease, error, at=self.now())
+                _let_go(self.lease, error, now=self.now)
         finally:
             self.turns.close()
         return self.lease is not None
@@ -185,6 +187,21 @@ def _load(group_id: int, desk: TradingDesk) -> Start:
         state=states.group(group.state, desk.seats),
         books=marking.read(desk.account.pk, desk.account.currency),
     )
+
+
+def _let_go(lease: Lease, error: Exception, *, now: Callable[[], datetime]) -> None:
+    """Give up the lease. It may be the database that failed, and that is back within seconds: asked until then.
+
+    Raises `OperationalError` when it stays away; the lease lapses then.
+    """
+    for pause_s in LET_GO_PAUSES_S:
+        try:
+            _give_up(lease, error, at=now())
+            return
+        except OperationalError:
+            connection.close()
+            time.sleep(pause_s)
+    _give_up(lease, error, at=now())
 
 
 def _give_up(lease: Lease, error: Exception, *, at: datetime) -> None:

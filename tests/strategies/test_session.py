@@ -6,10 +6,11 @@ import json
 import re
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import OperationalError
 from django.db.models import F
 
 from approvals.models import Account, AuditEvent
@@ -23,7 +24,7 @@ from execution.models import Fill, Order
 from guardian.operations import symbols
 from ledger.models import NavMark
 from strategies.models import Session, SymbolGroup, SymbolRun
-from strategies.operations import sessions, slices
+from strategies.operations import opening, sessions, slices
 from strategies.operations.sessions import SessionOver, SessionsFull
 from tests.strategies import stage
 
@@ -235,6 +236,32 @@ def test_a_session_that_opened_late_leaves_the_trading_to_the_next_slice(
     assert stage.trade(session)
     session.refresh_from_db()
     assert (session.state, session.group.slices, session.group.lease_until) == ("RUNNING", 0, None)
+    assert stage.play(session)["reconciled"]
+
+
+def test_a_slice_whose_database_went_away_lets_go_as_soon_as_it_is_back(
+    gateway: PaperGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL is started again within seconds; left alone, the group would wait until the lease has lapsed."""
+    tries: list[int] = []
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    def away_twice(*arguments: Any, **named: Any) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            gone()
+        give_up(*arguments, **named)
+
+    session, give_up = stage.start(symbols=["BTCUSD.s"], **QUICK), slices._give_up
+    with monkeypatch.context() as broken:
+        broken.setattr(opening, "open_at_venue", gone)
+        broken.setattr(slices, "_give_up", away_twice)
+        assert stage.trade(session)
+    session.refresh_from_db()
+    assert (session.state, session.group.lease_until, len(tries)) == ("OPENING", None, 3)
+    SymbolGroup.objects.update(not_before=None)
     assert stage.play(session)["reconciled"]
 
 
