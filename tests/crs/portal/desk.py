@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,9 +22,21 @@ from tests.support.cast import ALICE
 from tests.support.factories import make_account, make_chart
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from approvals.models import Account
 
 M = 10**6
+REPORT = {
+    "symbols": {"BTCUSD.s": {"synthetic": False}},
+    "reconciled": True,
+    "ledger_nav_change": "-100.00",
+    "gateway_equity_change": "-100.00",
+    "slots_total": 4,
+    "slots_concurrent": 4,
+    "lag_ms": {"p50": "1.20", "p99": "4.00"},
+    "duration_s": "60.000",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +207,10 @@ def fill(order: Order, *, journal_id: int, deal: str, at: datetime, **changes: A
         **changes,
     }
     return Fill.objects.create(**told)
+
+
+def words(browser: Client, path: str = "/admin/") -> str:
+    """Return the text of a page."""
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
