@@ -381,10 +381,7 @@ def _trust(signs: Sequence[machine.Sign], symbols: Sequence[SymbolLine], at: dat
 
 
 def _prices(symbols: Sequence[SymbolLine], at: datetime) -> Trust:
-    gaps = sum(line.state != "MARKET_CLOSED" and at - line.silent_since > SILENT_MAX for line in symbols)
-    expected = sum(line.state != "MARKET_CLOSED" for line in symbols)
+    silent = [at - line.silent_since > SILENT_MAX for line in symbols if line.state != "MARKET_CLOSED"]
     newest = max((line.received_at for line in symbols if line.received_at), default=None)
-    if gaps:
-        words = _("%(n)d without a price") % {"n": gaps}
-        return Trust("bad" if gaps == expected else "warn", _("Prices"), words, newest)
-    return Trust("ok", _("Prices"), _("every symbol ticks") if expected else _("every market is closed"), newest)
+    tone, what = machine.ticking(silent)
+    return Trust(tone, _("Prices"), what, newest)

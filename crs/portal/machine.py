@@ -16,6 +16,7 @@ from guardian.rules.freshness import SILENT_MAX, freshness
 from strategies import queries as strategies_queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from django.utils.functional import _StrPromise
@@ -106,15 +107,21 @@ def prices(at: datetime) -> Part:
         for row in queries.active_symbols()
     ]
     expected = [is_silent for state, is_silent in states if state != "MARKET_CLOSED"]
-    name = _("Prices")
-    if not expected:
-        return Part(name, is_ok=True, detail=_("every market is closed") if states else _("no symbol is watched"))
-    if all(expected):
-        return Part(name, is_ok=False, detail=_("no symbol ticks: the gateway or the listener is silent"))
-    silent = sum(expected)
-    return Part(
-        name, is_ok=True, detail=_("%(n)d without a price") % {"n": silent} if silent else _("every symbol ticks")
-    )
+    if not states:
+        return Part(_("Prices"), is_ok=True, detail=_("no symbol is watched"))
+    tone, what = ticking(expected)
+    if tone == "bad":
+        return Part(_("Prices"), is_ok=False, detail=_("no symbol ticks: the gateway or the listener is silent"))
+    return Part(_("Prices"), is_ok=True, detail=what)
+
+
+def ticking(silent: Sequence[bool]) -> tuple[str, str]:
+    """Return tone (ok, warn, bad) and words for the symbols whose market is open: is each of them silent?"""
+    if not silent:
+        return "ok", _("every market is closed")
+    if not any(silent):
+        return "ok", _("every symbol ticks")
+    return "bad" if all(silent) else "warn", _("%(n)d without a price") % {"n": sum(silent)}
 
 
 def _said(detail: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crs.stack.addresses import NAMES, ROOT
-from crs.stack.sound import STAND_INS
+from crs.stack.sound import KEY_LINE, STAND_INS
+from guardian.gateway.protocol import read_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +145,21 @@ def test_the_doctor_finds_what_no_process_could_start_with(setting: str, tmp_pat
     assert said.returncode == 2
     assert BEFORE_START[setting] in said.stdout
     assert json.loads(said.stdout.splitlines()[-1])["ok"] is False
+
+
+@pytest.mark.parametrize(
+    "line",
+    [f"k1:{'ab' * 16}", f"k1:{'ab' * 15}", f"k1:{'AB' * 16}", f"k 1:{'ab' * 16}", f":{'ab' * 16}", "k1:", "", "k1"],
+)
+def test_what_is_a_key_of_the_gateway_is_said_alike_by_the_stack_and_by_the_wire(line: str, tmp_path: Path) -> None:
+    """The stack may not import the wire's protocol: the form stands in both."""
+    (tmp_path / "key").write_text(line)
+    try:
+        read_keys(tmp_path / "key")
+        is_key = True
+    except ValueError:
+        is_key = False
+    assert bool(KEY_LINE.fullmatch(line)) is is_key
 
 
 def test_the_doctor_is_content_with_sound_settings(tmp_path: Path) -> None:
