@@ -106,10 +106,10 @@ def prices(at: datetime) -> Part:
         )
         for row in queries.active_symbols()
     ]
-    expected = [is_silent for state, is_silent in states if state != "MARKET_CLOSED"]
+    silent = [is_silent for state, is_silent in states if state != "MARKET_CLOSED"]
     if not states:
         return Part(_("Prices"), is_ok=True, detail=_("no symbol is watched"))
-    tone, what = ticking(expected)
+    tone, what = ticking(silent)
     if tone == "bad":
         return Part(_("Prices"), is_ok=False, detail=_("no symbol ticks: the gateway or the listener is silent"))
     return Part(_("Prices"), is_ok=True, detail=what)

@@ -1,7 +1,7 @@
 """How does an event loop ask a gateway? Many requests in flight over one socket, each answer to whoever waits for it.
 
-Guardian reads (identity, symbols, account, positions, history); execution orders on top of `Wire`, in an adapter of its
-own.
+`read` answers plain data; whoever needs a record makes it (`gateway_records`). Execution orders on top of `Wire`, in an
+adapter of its own.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from guardian.adapters.gateway_mt5.answers import (
     unanswered,
     unreachable,
 )
-from guardian.adapters.gateway_mt5.link import CONNECT_MS, PAUSE_S, Link, window
+from guardian.adapters.gateway_mt5.link import CONNECT_MS, PAUSE_S, Link
 from guardian.gateway import protocol
 from guardian.gateway.protocol import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from types import TracebackType
 
     from guardian.adapters.gateway_mt5.address import Address
-    from guardian.adapters.gateway_records import AccountFigures, History, Identity, OrderReport, Position, SymbolInfo
+    from guardian.adapters.gateway_records import Identity, OrderReport
     from guardian.gateway.protocol import Answer
 
 log = logging.getLogger(__name__)
@@ -152,22 +151,6 @@ class Wire:
     async def ping(self, account_id: str = protocol.NOBODY, *, timeout_ms: int | None = None) -> Identity:
         """Return who answers; with an account also whose it is."""
         return records.identity(await self.read("PING", account_id, timeout_ms=timeout_ms))
-
-    async def symbol_info(self, account_id: str, symbol: str) -> SymbolInfo:
-        """Return the venue's terms of a symbol."""
-        return records.symbol_info(await self.read("SYMBOL_INFO", account_id, {"symbol": symbol}))
-
-    async def account(self, account_id: str) -> AccountFigures:
-        """Return balance, equity and margin by liquidation marks."""
-        return records.figures(await self.read("GET_ACCOUNT", account_id))
-
-    async def positions(self, account_id: str) -> tuple[Position, ...]:
-        """Return the open positions."""
-        return records.positions(await self.read("GET_POSITIONS", account_id))
-
-    async def history(self, account_id: str, *, start: datetime, end: datetime, symbol: str | None = None) -> History:
-        """Return deals and orders of a window of the venue clock, and how far it is complete."""
-        return records.history(await self.read("GET_HISTORY", account_id, window(start, end, symbol)))
 
     async def order_query(self, account_id: str, *, key: str | None = None, order: int | None = None) -> OrderReport:
         """Return what became of a key or an order; `state` NOT_FOUND counts with its receipt only."""
